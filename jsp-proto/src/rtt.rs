@@ -1,0 +1,103 @@
+//! Round-trip time estimation (RFC 9002, section 5).
+
+use crate::time::Duration;
+
+/// The granularity below which timers are not set (RFC 9002, section 6.1.2).
+pub const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// What is known of a path's round-trip time.
+#[derive(Clone, Debug)]
+pub struct Rtt {
+    latest: Duration,
+    min: Duration,
+    smoothed: Duration,
+    variance: Duration,
+    sampled: bool,
+}
+
+impl Rtt {
+    /// An estimator without samples that assumes `initial` (333 ms by RFC 9002, section 6.2.2).
+    pub fn new(initial: Duration) -> Self {
+        Self {
+            latest: initial,
+            min: initial,
+            smoothed: initial,
+            variance: initial / 2,
+            sampled: false,
+        }
+    }
+
+    /// Takes a sample of `latest`, measured on the largest newly acknowledged packet, of which the
+    /// peer says that it waited for `ack_delay` (already capped by its `max_ack_delay` once the
+    /// handshake is confirmed).
+    pub fn update(&mut self, latest: Duration, ack_delay: Duration) {
+        self.latest = latest;
+        if !self.sampled {
+            self.sampled = true;
+            self.min = latest;
+            self.smoothed = latest;
+            self.variance = latest / 2;
+            return;
+        }
+        self.min = self.min.min(latest);
+        // Only subtract the peer's delay while the result stays plausible.
+        let adjusted = if latest >= self.min + ack_delay { latest - ack_delay } else { latest };
+        let deviation = self.smoothed.abs_diff(adjusted);
+        self.variance = (3 * self.variance + deviation) / 4;
+        self.smoothed = (7 * self.smoothed + adjusted) / 8;
+    }
+
+    /// The last sample.
+    pub fn latest(&self) -> Duration {
+        self.latest
+    }
+
+    /// The smallest sample.
+    pub fn min(&self) -> Duration {
+        self.min
+    }
+
+    /// The exponentially weighted average.
+    pub fn smoothed(&self) -> Duration {
+        self.smoothed
+    }
+
+    /// The mean deviation.
+    pub fn variance(&self) -> Duration {
+        self.variance
+    }
+
+    /// Whether there has been a sample.
+    pub fn is_sampled(&self) -> bool {
+        self.sampled
+    }
+
+    /// The probe timeout without the peer's acknowledgement delay (RFC 9002, section 6.2.1).
+    pub fn pto_base(&self) -> Duration {
+        self.smoothed + (4 * self.variance).max(GRANULARITY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    #[test]
+    fn the_first_sample_replaces_the_assumption() {
+        let mut rtt = Rtt::new(MS(333));
+        rtt.update(MS(40), MS(25));
+        assert_eq!((rtt.smoothed(), rtt.variance(), rtt.min()), (MS(40), MS(20), MS(40)));
+    }
+
+    #[test]
+    fn an_ack_delay_that_would_undercut_the_minimum_is_not_believed() {
+        let mut rtt = Rtt::new(MS(333));
+        rtt.update(MS(40), MS(0));
+        rtt.update(MS(42), MS(25));
+        assert_eq!(rtt.smoothed(), (7 * MS(40) + MS(42)) / 8);
+        rtt.update(MS(80), MS(25));
+        assert!(rtt.smoothed() < MS(46));
+    }
+}
