@@ -93,7 +93,7 @@ pub trait PacketKey: Send + Sync {
 
 /// A header-protection key of one direction (RFC 9001, section 5.4).
 pub trait HeaderKey: Send + Sync {
-    /// The mask for a sample of ciphertext: the AES block of the sample (AES suites), or ChaCha20
+    /// The mask for a sample of ciphertext: the AES block of the sample (AES suites), or `ChaCha20`
     /// keystream with the sample's first 4 bytes as little-endian counter and the rest as nonce.
     fn mask(&self, sample: &[u8; SAMPLE_LEN]) -> [u8; 5];
 }

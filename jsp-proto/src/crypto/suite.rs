@@ -6,7 +6,7 @@
 pub enum Suite {
     /// AES-256-GCM, header protection by AES-256.
     Aes256Gcm = 1,
-    /// ChaCha20-Poly1305, header protection by ChaCha20.
+    /// ChaCha20-Poly1305, header protection by `ChaCha20`.
     ChaCha20Poly1305 = 2,
     /// AES-256-GCM-SIV, header protection by AES-256.
     Aes256GcmSiv = 3,
