@@ -1,0 +1,132 @@
+//! STREAM: bytes of a stream, in at most 8 bytes of overhead for the first 1024 stream IDs.
+//!
+//! ```text
+//!  0 1 2 3 4 5 6 7
+//! +-+-+-+-+---+---+
+//! |1|F|L|O| W | H |  F: last byte of the stream follows or preceded   L: a length is present
+//! +-+-+-+-+---+---+  O: an offset is present   W: the ID's further bytes: 1, 2, 3 or 8
+//! | ID, W bytes   |  H: the ID's two highest bits (0 if W is 3)
+//! +---------------+
+//! | offset mod 2^32, 4 bytes, if O |
+//! | length (i), if L; else the data takes the rest of the packet |
+//! | data |
+//! ```
+
+use super::kind;
+use crate::ids::StreamId;
+use crate::wire::{Full, Malformed, Put, Reader};
+
+/// The largest flow-control window of a stream, in bytes: far enough below 2^31 that the low 32 bits
+/// of an offset tell it whole (`spec/03-frames.md`, "STREAM").
+pub const MAX_WINDOW: u64 = 1 << 30;
+
+const FIN: u8 = 0x40;
+const LENGTH: u8 = 0x20;
+const OFFSET: u8 = 0x10;
+const WIDTHS: [usize; 4] = [1, 2, 3, 8];
+
+/// What precedes a STREAM frame's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamHeader {
+    /// The stream.
+    pub id: StreamId,
+    /// Offset of the first byte.
+    pub offset: u64,
+    /// Whether the data ends the stream.
+    pub fin: bool,
+    /// Length of the data, or `None` if it takes the rest of the packet.
+    pub len: Option<u16>,
+}
+
+impl StreamHeader {
+    /// The most bytes that a header takes.
+    pub const MAX_LEN: usize = 1 + 8 + 4 + 4;
+
+    /// Length of the header without a length field.
+    pub const fn size_without_length(id: StreamId, offset: u64) -> usize {
+        1 + WIDTHS[width(id)] + if offset == 0 { 0 } else { 4 }
+    }
+
+    /// Appends the header.
+    pub fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
+        let width = width(self.id);
+        let bytes = self.id.0.to_be_bytes();
+        let high = if width == 3 { 0 } else { (self.id.0 >> (8 * WIDTHS[width])) as u8 };
+        let mut first = kind::STREAM | (width as u8) << 2 | high;
+        for (set, flag) in
+            [(self.fin, FIN), (self.len.is_some(), LENGTH), (self.offset != 0, OFFSET)]
+        {
+            first |= if set { flag } else { 0 };
+        }
+        out.put_u8(first)?;
+        out.put(&bytes[8 - WIDTHS[width]..])?;
+        if self.offset != 0 {
+            out.put_u32(self.offset as u32)?;
+        }
+        self.len.map_or(Ok(()), |len| out.put_varint(u64::from(len)))
+    }
+}
+
+const fn width(id: StreamId) -> usize {
+    match id.0 {
+        0..0x400 => 0,
+        0x400..0x4_0000 => 1,
+        0x4_0000..0x400_0000 => 2,
+        _ => 3,
+    }
+}
+
+/// A STREAM frame as received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamFrame<'a> {
+    /// The stream.
+    pub id: StreamId,
+    /// The low 32 bits of the first byte's offset, or `None` for offset 0; see [`expand_offset`].
+    pub offset: Option<u32>,
+    /// Whether the data ends the stream.
+    pub fin: bool,
+    /// The data, possibly empty.
+    pub data: &'a [u8],
+}
+
+impl<'a> StreamFrame<'a> {
+    pub(super) fn decode(kind: u8, r: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let (width, high) = (usize::from(kind >> 2 & 3), u64::from(kind & 3));
+        let mut id = if width == 3 { 0 } else { high };
+        for &byte in r.take(WIDTHS[width])? {
+            id = id << 8 | u64::from(byte);
+        }
+        if id >= 1 << 62 || (width == 3 && high != 0) {
+            return Err(Malformed);
+        }
+        let offset = if kind & OFFSET != 0 { Some(r.u32()?) } else { None };
+        let data = if kind & LENGTH != 0 { r.varint_prefixed()? } else { r.take_rest() };
+        Ok(Self { id: StreamId(id), offset, fin: kind & FIN != 0, data })
+    }
+
+    /// Appends the frame, with a length field. Offset 0 and an absent offset are the same.
+    pub(super) fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
+        let len = u16::try_from(self.data.len()).map_err(|_| Full)?;
+        let offset = u64::from(self.offset.unwrap_or(0));
+        // An explicit zero stands for a multiple of 2^32 that is not 0.
+        let offset = if self.offset == Some(0) { 1 << 32 } else { offset };
+        StreamHeader { id: self.id, offset, fin: self.fin, len: Some(len) }.encode(out)?;
+        out.put(self.data)
+    }
+}
+
+/// The offset whose low 32 bits are `low`, nearest to `expected` (the receiver's lowest missing
+/// byte), at most 2^62.
+pub const fn expand_offset(low: Option<u32>, expected: u64) -> u64 {
+    let Some(low) = low else { return 0 };
+    const HALF: u64 = 1 << 31;
+    const SPAN: u64 = 1 << 32;
+    let candidate = expected & !(SPAN - 1) | low as u64;
+    if candidate + HALF < expected {
+        candidate + SPAN
+    } else if candidate >= expected + HALF && candidate >= SPAN {
+        candidate - SPAN
+    } else {
+        candidate
+    }
+}
