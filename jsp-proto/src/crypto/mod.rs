@@ -15,6 +15,8 @@ pub mod aws_lc;
 pub mod rustcrypto;
 
 mod identity;
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod preference;
 mod suite;
 
 pub use identity::{Algorithm, Fingerprint, IdentitySecret, PublicIdentity};

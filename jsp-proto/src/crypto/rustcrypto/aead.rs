@@ -1,4 +1,4 @@
-//! Packet keys, and which suite suits this CPU.
+//! Packet keys.
 
 use crate::crypto::{CryptoError, KEY_LEN, NONCE_LEN, PacketKey, Suite, TAG_LEN};
 use aes::Aes256Enc;
@@ -58,42 +58,9 @@ where
     }
 }
 
-const AES_FIRST: &[Suite] = &[Suite::Aes256Gcm, Suite::ChaCha20Poly1305, Suite::Aes256GcmSiv];
-const CHACHA_FIRST: &[Suite] = &[Suite::ChaCha20Poly1305, Suite::Aes256Gcm, Suite::Aes256GcmSiv];
-
-/// The suites, best for this CPU first.
-pub(super) fn suites() -> &'static [Suite] {
-    if has_aes() { AES_FIRST } else { CHACHA_FIRST }
-}
-
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-fn has_aes() -> bool {
-    cpufeatures::new!(aes_and_clmul, "aes", "pclmulqdq", "sse4.1");
-    aes_and_clmul::get()
-}
-
-#[cfg(target_arch = "aarch64")]
-fn has_aes() -> bool {
-    cpufeatures::new!(aes_and_pmull, "aes");
-    aes_and_pmull::get()
-}
-
-/// Elsewhere AES is computed bit-sliced, several times slower than `ChaCha20`.
-#[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
-fn has_aes() -> bool {
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_suite_is_offered_once() {
-        let mut offered = suites().to_vec();
-        offered.sort();
-        assert_eq!(offered, Suite::ALL);
-    }
 
     #[test]
     fn a_packet_shorter_than_its_tag_does_not_open() {

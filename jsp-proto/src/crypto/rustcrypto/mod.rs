@@ -12,7 +12,7 @@ mod sign;
 use super::{
     CryptoError, HeaderKey, IdentitySecret, KEY_LEN, KemSecret, PacketKey, Provider,
     PublicIdentity, Secret, Sha256, Signature, Signer, Suite, XWING_CIPHERTEXT_LEN,
-    XWING_PUBLIC_LEN,
+    XWING_PUBLIC_LEN, preference,
 };
 use crate::rng::Rng;
 use alloc::boxed::Box;
@@ -27,7 +27,7 @@ impl Provider for RustCrypto {
     }
 
     fn suites(&self) -> &'static [Suite] {
-        aead::suites()
+        preference::suites()
     }
 
     fn packet_key(&self, suite: Suite, key: &[u8; KEY_LEN]) -> Box<dyn PacketKey> {
