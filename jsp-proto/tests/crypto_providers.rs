@@ -1,6 +1,10 @@
 //! The two providers against each other, and each against the traits' promises.
 
 #![cfg(feature = "rustcrypto")]
+// A panic is how a test fails.
+#![allow(clippy::unwrap_used)]
+
+mod support;
 
 use jsp_proto::crypto::{
     Algorithm, CryptoError, IdentitySecret, KEY_LEN, NONCE_LEN, Provider, SAMPLE_LEN, Secret,
@@ -8,11 +12,7 @@ use jsp_proto::crypto::{
 };
 use jsp_proto::rng::{Rng, Seed};
 use quickcheck::{TestResult, quickcheck};
-
-#[cfg(feature = "aws-lc")]
-const PROVIDERS: &[&dyn Provider] = &[&RustCrypto, &jsp_proto::crypto::aws_lc::AwsLc];
-#[cfg(not(feature = "aws-lc"))]
-const PROVIDERS: &[&dyn Provider] = &[&RustCrypto];
+use support::PROVIDERS;
 
 /// Every ordered pair, one with itself included.
 fn pairs() -> impl Iterator<Item = (&'static dyn Provider, &'static dyn Provider)> {
@@ -116,7 +116,9 @@ quickcheck! {
         let whole = parts.concat();
         let mut all = PROVIDERS.iter().flat_map(|provider| {
             let mut cut = provider.sha256();
-            parts.iter().for_each(|part| cut.update(part));
+            for part in &parts {
+                cut.update(part);
+            }
             let mut once = provider.sha256();
             once.update(&whole);
             [cut.snapshot(), once.snapshot()]

@@ -182,10 +182,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes with `f`; if that fails, the writer is as it was before.
-    pub fn attempt<T>(
-        &mut self,
-        f: impl FnOnce(&mut Self) -> Result<T, Full>,
-    ) -> Result<T, Full> {
+    pub fn attempt<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, Full>) -> Result<T, Full> {
         let before = self.len;
         f(self).inspect_err(|_| self.len = before)
     }

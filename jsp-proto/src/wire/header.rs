@@ -229,4 +229,5 @@ pub fn set_length(field: &mut [u8; 2], length: usize) {
 }
 
 /// The payload kinds' order is the wire's.
-const _: () = assert!(Kind::Initial as u8 == 0 && Kind::Early as u8 == 1 && Kind::Handshake as u8 == 2);
+const _: () =
+    assert!(Kind::Initial as u8 == 0 && Kind::Early as u8 == 1 && Kind::Handshake as u8 == 2);

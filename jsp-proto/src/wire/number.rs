@@ -53,13 +53,15 @@ impl TruncatedNumber {
         let window = 1u64 << (8 * self.len as u32);
         let half = window / 2;
         let candidate = expected.0 & !(window - 1) | self.value as u64 & (window - 1);
-        PacketNumber(if candidate + half <= expected.0 && candidate + window <= PacketNumber::MAX.0 {
-            candidate + window
-        } else if candidate > expected.0 + half && candidate >= window {
-            candidate - window
-        } else {
-            candidate
-        })
+        PacketNumber(
+            if candidate + half <= expected.0 && candidate + window <= PacketNumber::MAX.0 {
+                candidate + window
+            } else if candidate > expected.0 + half && candidate >= window {
+                candidate - window
+            } else {
+                candidate
+            },
+        )
     }
 }
 

