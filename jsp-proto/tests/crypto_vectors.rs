@@ -96,16 +96,16 @@ fn aes_256_gcm_is_that_of_its_specification() {
 
 #[test]
 fn chacha20_poly1305_is_that_of_rfc_8439_section_2_8_2() {
-    let plain: String = b"Ladies and Gentlemen of the class of '99: If I could offer you only one \
-          tip for the future, sunscreen would be it."
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
     Aead {
         key: "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f",
         nonce: "070000004041424344454647",
         aad: "50515253c0c1c2c3c4c5c6c7",
-        plain: &plain,
+        // "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the
+        // future, sunscreen would be it."
+        plain: "4c616469657320616e642047656e746c656d656e206f662074686520636c6173
+                73206f66202739393a204966204920636f756c64206f6666657220796f75206f
+                6e6c79206f6e652074697020666f7220746865206675747572652c2073756e73
+                637265656e20776f756c642062652069742e",
         sealed: "d31a8d34648e60db7b86afbc53ef7ec2a4aded51296e08fea9e2b5a736ee62d6
                  3dbea45e8ca9671282fafb69da92728b1a71de0a9e060b2905d6a5b67ecd3b36
                  92ddbd7f2d778b8c9803aee328091b58fab324e4fad675945585808b4831d7bc

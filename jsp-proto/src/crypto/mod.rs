@@ -15,11 +15,13 @@ pub mod aws_lc;
 pub mod rustcrypto;
 
 mod identity;
+mod journal;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
 mod preference;
 mod suite;
 
 pub use identity::{Algorithm, Fingerprint, IdentitySecret, PublicIdentity};
+pub use journal::{Journal, Tape};
 pub use suite::Suite;
 
 /// Length of an AEAD key, of every suite.

@@ -2,8 +2,8 @@
 //!
 //! It needs std and a C compiler. Its randomness cannot be seeded: key pairs, encapsulations and
 //! ML-DSA signatures come from the operating system, and the streams that callers hand in stay
-//! untouched. On the wire it cannot be told
-//! from the portable provider, and it accepts exactly what that one accepts.
+//! untouched; a [`Journal`](crate::crypto::Journal) makes its runs repeatable. On the wire it cannot
+//! be told from the portable provider, and it accepts exactly what that one accepts.
 
 mod aead;
 mod hash;
