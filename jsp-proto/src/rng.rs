@@ -30,6 +30,12 @@ impl Seed {
     }
 }
 
+impl core::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Seed(..)")
+    }
+}
+
 const BUFFER: usize = 256;
 const KEY: usize = 32;
 

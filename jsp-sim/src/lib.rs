@@ -1,1 +1,47 @@
-//! JetStreamProto.
+//! A deterministic network in virtual time: whole lives of connections in milliseconds, and the
+//! same seed gives the same life again.
+//!
+//! ```text
+//!             World ── virtual time, timers, limits, the trace
+//!            /     \
+//!        Host       Host        sans-IO: datagrams in, datagrams out, a next timeout
+//!            \     /
+//!            Network ── routes datagrams by address, one pipe for each direction
+//!               │
+//!             Link: MTU ─ loss ─ queue and rate, ECN ─ copies ─ bit flips ─ delay
+//! ```
+//!
+//! - [`link`]: what one direction of a path does to datagrams, as a chain of seeded stages.
+//! - [`network`]: nodes, addresses and the pipes between them.
+//! - [`world`]: runs any [`world::Host`]s over a network and keeps the [`trace`].
+//!
+//! Nothing here reads a clock or draws from anything but the seed; every stage of every link has a
+//! random stream of its own, so changing one leaves the draws of the others as they were.
+//!
+//! ```
+//! use jsp_sim::{link::Link, ms};
+//!
+//! // 100 Mbit/s with 50 ms one way, a queue of 64 kB and one datagram in a hundred lost.
+//! let link = Link::new().delay(ms(50)).rate(100_000_000).queue(64_000).loss(0.01);
+//! assert_eq!(link.base_delay(), ms(50));
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod agenda;
+pub mod link;
+pub mod network;
+pub mod share;
+pub mod trace;
+pub mod world;
+
+use jsp_proto::time::Duration;
+
+/// `n` milliseconds.
+pub const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// `n` seconds.
+pub const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
