@@ -9,7 +9,7 @@ use ml_dsa::{KeyInit, MlDsa65, SignatureEncoding};
 /// The signer of an identity's private keys.
 pub(super) fn signer(secret: &IdentitySecret) -> Box<dyn Signer> {
     let ed25519 = ed25519_dalek::SigningKey::from_bytes(&secret.ed25519);
-    let ml_dsa = secret.ml_dsa.map(|seed| ml_dsa::SigningKey::<MlDsa65>::new(&seed.into()));
+    let ml_dsa = secret.ml_dsa.as_ref().map(|seed| ml_dsa::SigningKey::<MlDsa65>::new(seed.into()));
     let public = PublicIdentity {
         ed25519: ed25519.verifying_key().to_bytes(),
         ml_dsa: ml_dsa.as_ref().map(|key| Box::new(key.as_ref().encode().0)),
