@@ -365,6 +365,17 @@ mod tests {
     }
 
     #[test]
+    fn recorded_key_pairs_differ_from_each_other() {
+        let mut rng = Rng::new(&Seed::from_u64(1), "fresh");
+        let recorder = Journal::record(Arc::new(RustCrypto), 10);
+        let mut keys = [[0; XWING_PUBLIC_LEN]; 2];
+        for key in &mut keys {
+            recorder.xwing_generate(&mut rng, key).unwrap();
+        }
+        assert!(keys[0] != keys[1]);
+    }
+
+    #[test]
     fn signatures_are_found_by_their_message_whatever_the_order() {
         let mut rng = Rng::new(&Seed::from_u64(1), "order");
         let recorder = Journal::record(Arc::new(RustCrypto), 10);

@@ -163,7 +163,8 @@ pub trait Provider: Debug + Send + Sync {
     /// HKDF-Extract with SHA-256 (RFC 5869).
     fn hkdf_extract(&self, salt: &[u8], input: &[u8]) -> Secret;
 
-    /// HKDF-Expand with SHA-256 (RFC 5869) into `out`, at most 255 * 32 bytes.
+    /// HKDF-Expand with SHA-256 (RFC 5869) into `out`, at most 255 * 32 bytes. More is the caller's
+    /// bug, asserted in debug builds; `out` is then all zeros, which nobody may use as a key.
     fn hkdf_expand(&self, key: &Secret, info: &[u8], out: &mut [u8]);
 
     /// A fresh X-Wing key pair (draft-connolly-cfrg-xwing-kem). The public key is written to
