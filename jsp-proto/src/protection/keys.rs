@@ -1,0 +1,269 @@
+//! One direction's keys: how a packet is sealed and opened.
+//!
+//! ```text
+//!  first byte | ... | packet number | payload ................. | tag (16)
+//!  `------ additional data -------' `-- encrypted in place --'
+//!  masked             masked         ^ the mask's sample: 16 bytes from number_at + 4
+//! ```
+//!
+//! Sealing and opening allocate nothing and copy nothing; each is one call of the AEAD and one of
+//! the header cipher.
+
+use super::label::expand_label;
+use crate::crypto::{
+    CryptoError, HeaderKey, KEY_LEN, NONCE_LEN, PacketKey, Provider, SAMPLE_LEN, Secret, Suite,
+    TAG_LEN,
+};
+use crate::ids::{PacketNumber, PathId};
+use crate::wire::TruncatedNumber;
+use crate::wire::header::{LONG, LONG_RESERVED, SHORT_RESERVED};
+use alloc::boxed::Box;
+use core::fmt;
+use core::ops::Range;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// From the packet number's first byte to the sample (RFC 9001, section 5.4.2).
+const SAMPLE_AT: usize = TruncatedNumber::MAX_LEN;
+/// The bits of the first byte that tell the packet number's length.
+const NUMBER_LEN: u8 = 0x03;
+
+/// An AEAD key and its IV: what a key update replaces.
+pub(super) struct Cipher {
+    key: Box<dyn PacketKey>,
+    iv: Iv,
+}
+
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Iv([u8; NONCE_LEN]);
+
+impl Iv {
+    /// IV xor (path id, packet number): no two packets under one key have the same nonce.
+    fn nonce(&self, path: PathId, number: PacketNumber) -> [u8; NONCE_LEN] {
+        let [a, b, c, d, number_iv @ ..] = self.0;
+        let path = (u32::from_be_bytes([a, b, c, d]) ^ path.0).to_be_bytes();
+        let number = (u64::from_be_bytes(number_iv) ^ number.0).to_be_bytes();
+        let mut nonce = [0; NONCE_LEN];
+        nonce[..4].copy_from_slice(&path);
+        nonce[4..].copy_from_slice(&number);
+        nonce
+    }
+}
+
+impl Cipher {
+    /// The cipher of a traffic secret.
+    pub(super) fn new(provider: &dyn Provider, suite: Suite, secret: &Secret) -> Self {
+        let mut key = Zeroizing::new([0; KEY_LEN]);
+        expand_label(provider, secret, b"key", b"", &mut *key);
+        let mut iv = Iv([0; NONCE_LEN]);
+        expand_label(provider, secret, b"iv", b"", &mut iv.0);
+        Self { key: provider.packet_key(suite, &key), iv }
+    }
+
+    /// Authenticates and decrypts the payload of a packet whose header is unprotected. On failure
+    /// the payload is wiped but for its last 16 bytes, which are as they were.
+    pub(super) fn open(
+        &self,
+        path: PathId,
+        header: &Unprotected,
+        packet: &mut [u8],
+    ) -> Result<Range<usize>, CryptoError> {
+        let nonce = self.iv.nonce(path, header.number);
+        let (aad, sealed) = packet.split_at_mut_checked(header.payload_at).ok_or(CryptoError)?;
+        let tag: [u8; TAG_LEN] = *sealed.last_chunk().ok_or(CryptoError)?;
+        if let Ok(len) = self.key.open(&nonce, aad, sealed) {
+            return Ok(header.payload_at..header.payload_at + len);
+        }
+        if let Some((payload, last)) = sealed.split_last_chunk_mut() {
+            payload.zeroize();
+            *last = tag;
+        }
+        Err(CryptoError)
+    }
+}
+
+fn header_key(provider: &dyn Provider, suite: Suite, secret: &Secret) -> Box<dyn HeaderKey> {
+    let mut key = Zeroizing::new([0; KEY_LEN]);
+    expand_label(provider, secret, b"hp", b"", &mut *key);
+    provider.header_key(suite, &key)
+}
+
+/// The bits of the first byte that are under protection.
+const fn masked_bits(first: u8) -> u8 {
+    if first & LONG != 0 { 0x0f } else { 0x1f }
+}
+
+/// The keys with which one direction's packets are sealed.
+pub struct SealKey {
+    cipher: Cipher,
+    header: Box<dyn HeaderKey>,
+}
+
+impl SealKey {
+    /// The keys of a traffic secret.
+    pub fn new(provider: &dyn Provider, suite: Suite, secret: &Secret) -> Self {
+        Self {
+            cipher: Cipher::new(provider, suite, secret),
+            header: header_key(provider, suite, secret),
+        }
+    }
+
+    /// Seals a packet in place and protects its header. `packet` is the whole packet: its header
+    /// with the packet number in `number_len` (1 to 4) bytes at `number_at`, the payload, and 16
+    /// bytes for the tag. Number and payload together have at least 4 bytes, so that there is
+    /// something to sample. A packet that is not of this form is wiped.
+    pub fn seal(
+        &self,
+        path: PathId,
+        number: PacketNumber,
+        packet: &mut [u8],
+        number_at: usize,
+        number_len: usize,
+    ) {
+        if self.try_seal(path, number, packet, number_at, number_len).is_none() {
+            debug_assert!(false, "not a packet: {number_at} + {number_len} of {}", packet.len());
+            // Nothing readable may leave.
+            packet.zeroize();
+        }
+    }
+
+    fn try_seal(
+        &self,
+        path: PathId,
+        number: PacketNumber,
+        packet: &mut [u8],
+        number_at: usize,
+        number_len: usize,
+    ) -> Option<()> {
+        let (header, body) = packet.split_at_mut_checked(number_at + number_len)?;
+        let (payload, tag) = body.split_last_chunk_mut()?;
+        *tag = self.cipher.key.seal(&self.cipher.iv.nonce(path, number), header, payload);
+        let (first, rest) = packet.split_first_mut()?;
+        let (number, rest) = rest.get_mut(number_at.checked_sub(1)?..)?.split_first_chunk_mut()?;
+        let mask = Mask::new(&*self.header, rest.first_chunk()?);
+        *number = mask.number(*number, number_len);
+        *first ^= mask.first & masked_bits(*first);
+        Some(())
+    }
+
+    /// Replaces the packet key; the header key stays (RFC 9001, section 6.1).
+    pub(super) fn replace(&mut self, cipher: Cipher) {
+        self.cipher = cipher;
+    }
+}
+
+/// The keys with which one direction's packets are opened.
+pub struct OpenKey {
+    cipher: Cipher,
+    header: Box<dyn HeaderKey>,
+}
+
+/// A header without its protection. Nothing in it is authenticated yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unprotected {
+    /// The first byte.
+    pub first: u8,
+    /// The packet number.
+    pub number: PacketNumber,
+    /// Where the payload begins.
+    pub payload_at: usize,
+}
+
+impl Unprotected {
+    /// Whether a reserved bit is set, which ends the connection, but only once the packet is
+    /// authenticated (RFC 9000, section 17.2).
+    pub(super) const fn has_reserved_bits(&self) -> bool {
+        let reserved = if self.first & LONG != 0 { LONG_RESERVED } else { SHORT_RESERVED };
+        self.first & reserved != 0
+    }
+}
+
+impl OpenKey {
+    /// The keys of a traffic secret.
+    pub fn new(provider: &dyn Provider, suite: Suite, secret: &Secret) -> Self {
+        Self {
+            cipher: Cipher::new(provider, suite, secret),
+            header: header_key(provider, suite, secret),
+        }
+    }
+
+    /// Removes the protection of the header at the front of `packet`, in place. `expected` is the
+    /// number after the largest received. `None` if the packet is too short to have been sealed,
+    /// or its number too large.
+    pub fn unprotect(
+        &self,
+        packet: &mut [u8],
+        number_at: usize,
+        expected: PacketNumber,
+    ) -> Option<Unprotected> {
+        if packet.len() < number_at.checked_add(SAMPLE_AT + TAG_LEN)? {
+            return None;
+        }
+        let (first, rest) = packet.split_first_mut()?;
+        let (number, rest) = rest.get_mut(number_at.checked_sub(1)?..)?.split_first_chunk_mut()?;
+        let mask = Mask::new(&*self.header, rest.first_chunk()?);
+        *first ^= mask.first & masked_bits(*first);
+        let len = usize::from(*first & NUMBER_LEN) + 1;
+        *number = mask.number(*number, len);
+        let value = u32::from_be_bytes(*number) >> (32 - 8 * len);
+        let number = TruncatedNumber::from_wire(value, len as u8).expand(expected);
+        (number <= PacketNumber::MAX).then_some(Unprotected {
+            first: *first,
+            number,
+            payload_at: number_at + len,
+        })
+    }
+
+    /// Authenticates and decrypts the payload of a packet whose header is unprotected, in place,
+    /// and tells where it lies. On failure it is wiped but for the last 16 bytes.
+    pub fn open(
+        &self,
+        path: PathId,
+        header: &Unprotected,
+        packet: &mut [u8],
+    ) -> Result<Range<usize>, CryptoError> {
+        self.cipher.open(path, header, packet)
+    }
+
+    /// Replaces the packet key and returns the one before; the header key stays.
+    pub(super) fn replace(&mut self, cipher: Cipher) -> Cipher {
+        core::mem::replace(&mut self.cipher, cipher)
+    }
+}
+
+/// The mask of a header (RFC 9001, section 5.4.1).
+struct Mask {
+    first: u8,
+    number: [u8; TruncatedNumber::MAX_LEN],
+}
+
+impl Mask {
+    fn new(key: &dyn HeaderKey, sample: &[u8; SAMPLE_LEN]) -> Self {
+        let [first, number @ ..] = key.mask(sample);
+        Self { first, number }
+    }
+
+    /// Masks the first `len` (1 to 4) of the four bytes at the packet number's place.
+    fn number(&self, bytes: [u8; 4], len: usize) -> [u8; 4] {
+        debug_assert!((1..=4).contains(&len));
+        let covered = u32::MAX << (32 - 8 * len);
+        (u32::from_be_bytes(bytes) ^ u32::from_be_bytes(self.number) & covered).to_be_bytes()
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealKey(..)")
+    }
+}
+
+impl fmt::Debug for OpenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenKey(..)")
+    }
+}
+
+impl fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cipher(..)")
+    }
+}

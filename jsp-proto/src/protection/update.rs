@@ -1,0 +1,641 @@
+//! The keys of Data packets, which are updated as the connection goes on (RFC 9001, section 6).
+//!
+//! Each direction has a generation; the key phase bit of a packet is its generation modulo 2. This
+//! end's sending generation is that of its receiving one, or one ahead while its own update is not
+//! answered:
+//!
+//! ```text
+//!                 update() -> sending 1        a packet of generation 1 -> receiving 1
+//!  sending 0  ----------------------------,
+//!  receiving 0                             `-->  sending 1, receiving 1, previous 0 for 3 PTO
+//!             ----------------------------'
+//!                 a packet of generation 1 (the peer's update) -> both 1
+//! ```
+//!
+//! A packet is tried with one key only, chosen by its phase and number: the current one, the
+//! previous one for numbers below the first of the current generation, else the next one. The next
+//! key is derived by whatever first fails to open or asks for it, a forgery or an update, so that
+//! the time that a forgery takes does not depend on its phase bit, which is under protection
+//! (section 6.3). It is dropped again if it stays unused.
+
+use super::keys::{Cipher, OpenKey, SealKey, Unprotected};
+use super::label::expand_secret;
+use super::limits::Limits;
+use super::opened::{OpenError, Opened, accept};
+use super::window::ReceivedWindow;
+use crate::crypto::{Provider, Secret, Suite};
+use crate::error::{Code, TransportError};
+use crate::ids::{PacketNumber, PathId};
+use crate::time::{Duration, Time};
+use crate::wire::header::KEY_PHASE;
+use alloc::sync::Arc;
+
+const TOO_EARLY: TransportError =
+    TransportError::new(Code::KEY_UPDATE, "keys updated again before the last update was answered");
+const OUT_OF_ORDER: TransportError =
+    TransportError::new(Code::KEY_UPDATE, "older packet under newer keys");
+
+/// A receiving key that is not the current one, and since when it is held.
+#[derive(Debug)]
+struct Spare {
+    cipher: Cipher,
+    since: Time,
+}
+
+/// The next receiving generation.
+#[derive(Debug)]
+struct Next {
+    spare: Spare,
+    secret: Secret,
+}
+
+/// The keys of Data packets in both directions.
+#[derive(Debug)]
+pub struct DataKeys {
+    provider: Arc<dyn Provider>,
+    suite: Suite,
+    limits: Limits,
+
+    seal: SealKey,
+    seal_secret: Secret,
+    seal_generation: u64,
+    /// The number after the last that was sealed.
+    sealed_to: PacketNumber,
+    /// Numbers from here on were sealed by the current generation.
+    seal_from: PacketNumber,
+    /// Whether the peer acknowledged a packet of the current sending generation.
+    acked: bool,
+    confirmed: bool,
+
+    open: OpenKey,
+    open_secret: Secret,
+    open_generation: u64,
+    /// All packets of older generations have numbers below.
+    open_from: PacketNumber,
+    /// The smallest number opened by the current generation.
+    open_lowest: PacketNumber,
+    /// Whether anything was sealed since the current receiving generation began: only then can the
+    /// peer know that it was noticed, and begin another.
+    answered: bool,
+    previous: Option<Spare>,
+    next: Option<Next>,
+}
+
+impl DataKeys {
+    /// The first generation, of the two directions' traffic secrets: `seal` of what this end sends.
+    pub fn new(provider: Arc<dyn Provider>, suite: Suite, seal: &Secret, open: &Secret) -> Self {
+        Self {
+            limits: Limits::new(suite),
+            seal: SealKey::new(&*provider, suite, seal),
+            seal_secret: seal.clone(),
+            seal_generation: 0,
+            sealed_to: PacketNumber(0),
+            seal_from: PacketNumber(0),
+            acked: false,
+            confirmed: false,
+            open: OpenKey::new(&*provider, suite, open),
+            open_secret: open.clone(),
+            open_generation: 0,
+            open_from: PacketNumber(0),
+            open_lowest: PacketNumber(0),
+            answered: false,
+            previous: None,
+            next: None,
+            provider,
+            suite,
+        }
+    }
+
+    /// The key phase bit of the next packet's header.
+    pub const fn phase(&self) -> bool {
+        self.seal_generation & 1 == 1
+    }
+
+    /// How often this end's sending keys were updated.
+    pub const fn generation(&self) -> u64 {
+        self.seal_generation
+    }
+
+    /// Seals a packet in place, as [`SealKey::seal`] does; its header has the current
+    /// [`phase`](Self::phase). Numbers ascend. Fails, and changes nothing, once the key is used up.
+    pub fn seal(
+        &mut self,
+        path: PathId,
+        number: PacketNumber,
+        packet: &mut [u8],
+        number_at: usize,
+        number_len: usize,
+    ) -> Result<(), TransportError> {
+        debug_assert!(number >= self.sealed_to);
+        self.limits.count_sealed()?;
+        self.sealed_to = number.next();
+        self.answered = true;
+        self.seal.seal(path, number, packet, number_at, number_len);
+        Ok(())
+    }
+
+    /// Opens a packet in place, and follows the peer's key update. `packet` is the whole packet; its
+    /// number begins at `number_at`. Nothing is changed by a packet that is not authenticated, but
+    /// for the count of forgeries; the window only by one that is also new.
+    pub fn open(
+        &mut self,
+        now: Time,
+        path: PathId,
+        window: &mut ReceivedWindow,
+        packet: &mut [u8],
+        number_at: usize,
+    ) -> Result<Opened, OpenError> {
+        let header = self.open.unprotect(packet, number_at, window.expected());
+        let header = header.ok_or(OpenError::Drop)?;
+        let phase = header.first & KEY_PHASE != 0;
+        if phase != (self.open_generation & 1 == 1) {
+            return self.open_other_phase(now, path, window, &header, packet);
+        }
+        let Ok(payload) = self.open.open(path, &header, packet) else {
+            return Err(self.refuse(now));
+        };
+        if header.number < self.open_from {
+            return Err(OUT_OF_ORDER.into());
+        }
+        self.open_lowest = self.open_lowest.min(header.number);
+        accept(window, &header, payload)
+    }
+
+    /// A packet of another generation than the current one, if it is a packet of the peer's at all.
+    fn open_other_phase(
+        &mut self,
+        now: Time,
+        path: PathId,
+        window: &mut ReceivedWindow,
+        header: &Unprotected,
+        packet: &mut [u8],
+    ) -> Result<Opened, OpenError> {
+        if let Some(previous) = &self.previous
+            && header.number < self.open_lowest
+        {
+            let Ok(payload) = previous.cipher.open(path, header, packet) else {
+                return Err(self.refuse(now));
+            };
+            self.open_from = self.open_from.max(header.number.next());
+            return accept(window, header, payload);
+        }
+        let next = self.next(now);
+        let Ok(payload) = next.spare.cipher.open(path, header, packet) else {
+            return Err(self.refuse(now));
+        };
+        // Section 6.2: a second update needs an acknowledgement of the first.
+        if !self.answered {
+            return Err(TOO_EARLY.into());
+        }
+        // Section 6.4: no older packet may have newer keys.
+        if header.number < window.expected() {
+            return Err(OUT_OF_ORDER.into());
+        }
+        self.open_from = window.expected();
+        self.open_lowest = header.number;
+        self.advance_open(now);
+        accept(window, header, payload)
+    }
+
+    /// The next receiving generation, derived if it is not there.
+    fn next(&mut self, now: Time) -> &Next {
+        self.next.get_or_insert_with(|| {
+            let secret = expand_secret(&*self.provider, &self.open_secret, b"ku", b"");
+            let cipher = Cipher::new(&*self.provider, self.suite, &secret);
+            Next { spare: Spare { cipher, since: now }, secret }
+        })
+    }
+
+    /// What follows from a packet that failed authentication, whatever key it was tried with.
+    #[cold]
+    fn refuse(&mut self, now: Time) -> OpenError {
+        self.next(now);
+        self.limits.count_forgeries(1).map_or_else(OpenError::Fatal, |()| OpenError::Drop)
+    }
+
+    /// The peer uses the next receiving generation: so does this end, in both directions.
+    fn advance_open(&mut self, now: Time) {
+        let Some(Next { spare, secret }) = self.next.take() else { return };
+        let cipher = self.open.replace(spare.cipher);
+        self.previous = Some(Spare { cipher, since: now });
+        self.open_secret = secret;
+        self.open_generation += 1;
+        self.answered = false;
+        if self.seal_generation < self.open_generation {
+            self.advance_seal();
+        }
+    }
+
+    fn advance_seal(&mut self) {
+        self.seal_secret = expand_secret(&*self.provider, &self.seal_secret, b"ku", b"");
+        self.seal.replace(Cipher::new(&*self.provider, self.suite, &self.seal_secret));
+        self.seal_generation += 1;
+        self.seal_from = self.sealed_to;
+        self.acked = false;
+        self.limits.replace_key();
+    }
+
+    /// Whether the sending key has been used so much that it should be updated soon.
+    pub const fn update_due(&self) -> bool {
+        self.limits.is_update_due()
+    }
+
+    /// Whether this end may update: the handshake is confirmed, the peer has acknowledged a packet
+    /// of the current generation and uses it itself, and no packets of the generation before are
+    /// waited for (RFC 9001, sections 6.1 and 6.5).
+    pub const fn can_update(&self) -> bool {
+        self.confirmed
+            && self.acked
+            && self.seal_generation == self.open_generation
+            && self.previous.is_none()
+    }
+
+    /// Begins a key update, if this end [may](Self::can_update); tells whether it did.
+    pub fn update(&mut self, now: Time) -> bool {
+        let can = self.can_update();
+        if can {
+            self.advance_seal();
+            self.next(now);
+        }
+        can
+    }
+
+    /// The peer acknowledged the packet of this number.
+    pub fn on_acked(&mut self, number: PacketNumber) {
+        self.acked |= number >= self.seal_from;
+    }
+
+    /// The handshake is confirmed.
+    pub const fn on_confirmed(&mut self) {
+        self.confirmed = true;
+    }
+
+    /// Drops keys that were not current for three probe timeouts (RFC 9001, section 6.5).
+    pub fn expire(&mut self, now: Time, pto: Duration) {
+        if self.previous.as_ref().is_some_and(|spare| now >= spare.expiry(pto)) {
+            self.previous = None;
+        }
+        if self.next.as_ref().is_some_and(|next| now >= next.spare.expiry(pto)) {
+            self.next = None;
+        }
+    }
+
+    /// When [`expire`](Self::expire) has something to do.
+    pub fn next_timeout(&self, pto: Duration) -> Option<Time> {
+        let next = self.next.as_ref().map(|next| &next.spare);
+        [self.previous.as_ref(), next].into_iter().flatten().map(|spare| spare.expiry(pto)).min()
+    }
+
+    /// Fails when the connection should close while it still can: fewer than
+    /// [`CLOSE_RESERVE`](super::CLOSE_RESERVE) packets can still be sealed, and the key was not
+    /// updated in time.
+    pub fn check_limits(&self) -> Result<(), TransportError> {
+        self.limits.check()
+    }
+
+    /// Adds the forgeries that a level's keys counted before they were discarded: the limit is over
+    /// the connection. Fails if it is reached.
+    pub fn add_forgeries(&mut self, n: u64) -> Result<(), TransportError> {
+        self.limits.count_forgeries(n)
+    }
+
+    /// How many packets failed authentication.
+    pub const fn forgeries(&self) -> u64 {
+        self.limits.forgeries()
+    }
+}
+
+impl Spare {
+    fn expiry(&self, pto: Duration) -> Time {
+        self.since + pto.saturating_mul(3)
+    }
+}
+
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests {
+    use super::super::fixture::{PAYLOAD, Plain};
+    use super::*;
+    use crate::crypto::rustcrypto::RustCrypto;
+    use crate::wire::header::Kind;
+    use std::vec::Vec;
+
+    const PTO: Duration = Duration::from_millis(100);
+    const PATH: PathId = PathId(0);
+
+    /// One end of a connection.
+    struct End {
+        keys: DataKeys,
+        window: ReceivedWindow,
+        next: u64,
+        now: Time,
+    }
+
+    #[derive(Clone)]
+    struct Sealed {
+        bytes: Vec<u8>,
+        number: PacketNumber,
+        number_at: usize,
+    }
+
+    impl End {
+        fn new(suite: Suite, seal: u8, open: u8) -> Self {
+            let [seal, open] = [seal, open].map(|byte| Secret::new([byte; 32]));
+            let mut keys = DataKeys::new(Arc::new(RustCrypto), suite, &seal, &open);
+            keys.on_confirmed();
+            Self { keys, window: ReceivedWindow::new(), next: 0, now: Time::ZERO }
+        }
+
+        fn seal_number(&mut self, number: u64) -> Sealed {
+            let Plain { mut bytes, number, number_at, number_len } =
+                Plain::new(Kind::Data, self.keys.phase(), number);
+            self.keys.seal(PATH, number, &mut bytes, number_at, number_len).unwrap();
+            self.next = number.0 + 1;
+            Sealed { bytes, number, number_at }
+        }
+
+        fn seal(&mut self) -> Sealed {
+            self.seal_number(self.next)
+        }
+
+        fn open(&mut self, packet: &Sealed) -> Result<(), OpenError> {
+            let mut bytes = packet.bytes.clone();
+            let Self { keys, window, now, .. } = self;
+            let opened = keys.open(*now, PATH, window, &mut bytes, packet.number_at)?;
+            assert_eq!(opened.number, packet.number);
+            assert_eq!(&bytes[opened.payload], PAYLOAD);
+            Ok(())
+        }
+
+        fn open_fails(&mut self, packet: &Sealed) -> Code {
+            match self.open(packet) {
+                Err(OpenError::Fatal(error)) => error.code,
+                other => panic!("not refused as it should be: {other:?}"),
+            }
+        }
+
+        fn expire_after(&mut self, time: Duration) {
+            self.now += time;
+            self.keys.expire(self.now, PTO);
+        }
+    }
+
+    fn pair(suite: Suite) -> (End, End) {
+        (End::new(suite, 1, 2), End::new(suite, 2, 1))
+    }
+
+    /// A packet each way, acknowledged; spare keys expire.
+    fn exchange(a: &mut End, b: &mut End) {
+        let (there, back) = (a.seal(), b.seal());
+        b.open(&there).unwrap();
+        a.open(&back).unwrap();
+        // Each end's answer, so that both have spoken since the other's last packet.
+        let (there_again, back_again) = (a.seal(), b.seal());
+        b.open(&there_again).unwrap();
+        a.open(&back_again).unwrap();
+        a.keys.on_acked(there.number);
+        b.keys.on_acked(back.number);
+        a.expire_after(PTO * 3);
+        b.expire_after(PTO * 3);
+    }
+
+    #[test]
+    fn packets_travel_across_many_updates_of_either_side_in_every_suite() {
+        for suite in Suite::ALL {
+            let (mut a, mut b) = pair(suite);
+            for round in 0..6 {
+                exchange(&mut a, &mut b);
+                let initiator = if round % 2 == 0 { &mut a } else { &mut b };
+                assert!(initiator.keys.update(initiator.now));
+                exchange(&mut a, &mut b);
+                assert_eq!(a.keys.generation(), round + 1);
+                assert_eq!(b.keys.generation(), round + 1);
+                assert_eq!(a.keys.phase(), round % 2 == 0);
+            }
+            assert_eq!((a.keys.forgeries(), b.keys.forgeries()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn both_sides_may_update_at_once() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        assert!(a.keys.update(a.now) && b.keys.update(b.now));
+        exchange(&mut a, &mut b);
+        assert_eq!((a.keys.generation(), b.keys.generation()), (1, 1));
+    }
+
+    #[test]
+    fn packets_reordered_across_an_update_open_while_the_old_key_is_held() {
+        let (mut a, mut b) = pair(Suite::ChaCha20Poly1305);
+        exchange(&mut a, &mut b);
+        let old: Vec<_> = (0..3).map(|_| a.seal()).collect();
+        assert!(a.keys.update(a.now));
+        let new: Vec<_> = (0..3).map(|_| a.seal()).collect();
+        b.open(&new[1]).unwrap();
+        b.open(&old[1]).unwrap();
+        b.open(&new[0]).unwrap();
+        b.open(&old[2]).unwrap();
+        b.open(&new[2]).unwrap();
+        assert_eq!(b.keys.next_timeout(PTO), Some(b.now + PTO * 3));
+        b.expire_after(PTO * 3 - Duration::from_nanos(1));
+        assert!(b.keys.previous.is_some());
+        b.expire_after(Duration::from_nanos(1));
+        assert!(b.keys.previous.is_none());
+        assert_eq!(b.open(&old[0]), Err(OpenError::Drop), "the key is gone");
+    }
+
+    #[test]
+    fn the_initiator_opens_old_packets_until_the_peer_follows() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        assert!(a.keys.update(a.now));
+        // However long the answer takes.
+        a.expire_after(PTO * 10);
+        let old = [b.seal(), b.seal()];
+        a.open(&old[0]).unwrap();
+        assert!(!a.keys.can_update());
+        b.open(&a.seal()).unwrap();
+        let new = b.seal();
+        a.open(&new).unwrap();
+        a.open(&old[1]).unwrap();
+    }
+
+    #[test]
+    fn replays_are_refused_across_updates() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        let mut captured = Vec::new();
+        for _ in 0..4 {
+            exchange(&mut a, &mut b);
+            captured.push(a.seal());
+            b.open(captured.last().unwrap()).unwrap();
+            for packet in &captured {
+                assert_eq!(b.open(packet), Err(OpenError::Drop));
+            }
+            assert!(a.keys.update(a.now));
+            captured.push(a.seal());
+            b.open(captured.last().unwrap()).unwrap();
+            // The previous key is still held here.
+            for packet in &captured {
+                assert_eq!(b.open(packet), Err(OpenError::Drop));
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused_and_begins_no_update() {
+        for suite in Suite::ALL {
+            let (mut a, mut b) = pair(suite);
+            exchange(&mut a, &mut b);
+            let (largest, generation) = (b.window.largest(), b.keys.generation());
+            let packet = a.seal();
+            for bit in 0..packet.bytes.len() * 8 {
+                let mut forged = packet.clone();
+                forged.bytes[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(b.open(&forged), Err(OpenError::Drop), "{suite} bit {bit}");
+            }
+            assert_eq!(b.window.largest(), largest);
+            assert_eq!(b.keys.generation(), generation);
+            assert_eq!(b.keys.forgeries(), packet.bytes.len() as u64 * 8);
+            b.open(&packet).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_forgery_prepares_the_next_key_whatever_its_phase_and_the_key_expires() {
+        for bit in [0x00, KEY_PHASE] {
+            let (mut a, mut b) = pair(Suite::Aes256Gcm);
+            exchange(&mut a, &mut b);
+            let mut forged = a.seal();
+            forged.bytes[0] ^= bit;
+            *forged.bytes.last_mut().unwrap() ^= 1;
+            assert!(b.keys.next.is_none());
+            // Neither change touches the sample: the phase is the true one, and the other.
+            assert_eq!(b.open(&forged), Err(OpenError::Drop));
+            assert!(b.keys.next.is_some());
+            assert_eq!(b.keys.next_timeout(PTO), Some(b.now + PTO * 3));
+            b.expire_after(PTO * 3);
+            assert!(b.keys.next.is_none());
+            assert_eq!(b.keys.next_timeout(PTO), None);
+        }
+    }
+
+    #[test]
+    fn an_update_waits_for_confirmation_an_acknowledgement_and_the_old_keys_end() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        a.keys.confirmed = false;
+        exchange(&mut a, &mut b);
+        assert!(!a.keys.update(a.now), "not confirmed");
+        a.keys.on_confirmed();
+        let before = a.seal();
+        assert!(a.keys.update(a.now));
+        a.keys.on_acked(before.number);
+        b.open(&a.seal()).unwrap();
+        a.open(&b.seal()).unwrap();
+        a.expire_after(PTO * 3);
+        assert!(!a.keys.update(a.now), "only a packet of the old generation was acknowledged");
+        let after = a.seal();
+        a.keys.on_acked(after.number);
+        assert!(a.keys.update(a.now));
+
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        assert!(a.keys.update(a.now));
+        let after = a.seal();
+        b.open(&after).unwrap();
+        a.open(&b.seal()).unwrap();
+        a.keys.on_acked(after.number);
+        assert!(!a.keys.update(a.now), "packets of the previous generation may be on their way");
+        a.expire_after(PTO * 3);
+        assert!(a.keys.update(a.now));
+    }
+
+    #[test]
+    fn a_peer_that_updates_before_its_update_was_answered_is_refused() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        a.keys.advance_seal();
+        b.open(&a.seal()).unwrap();
+        a.keys.advance_seal();
+        assert_eq!(b.open_fails(&a.seal()), Code::KEY_UPDATE);
+    }
+
+    #[test]
+    fn a_peer_that_updates_before_anything_was_said_to_it_is_refused() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        b.open(&a.seal()).unwrap();
+        a.keys.advance_seal();
+        assert_eq!(b.open_fails(&a.seal()), Code::KEY_UPDATE);
+    }
+
+    #[test]
+    fn a_lower_number_under_newer_keys_is_refused() {
+        // The first packet of the new generation is older than one of the last generation.
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        b.open(&a.seal_number(100)).unwrap();
+        a.keys.advance_seal();
+        a.keys.sealed_to = PacketNumber(0);
+        assert_eq!(b.open_fails(&a.seal_number(90)), Code::KEY_UPDATE);
+        assert_eq!(b.window.largest(), Some(PacketNumber(100)));
+
+        // A later one is.
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        b.open(&a.seal_number(100)).unwrap();
+        a.keys.advance_seal();
+        b.open(&a.seal_number(110)).unwrap();
+        a.keys.sealed_to = PacketNumber(0);
+        assert_eq!(b.open_fails(&a.seal_number(95)), Code::KEY_UPDATE);
+
+        // Its number lies below that of a packet that was opened with the previous key.
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        let late = a.seal_number(105);
+        a.keys.advance_seal();
+        b.open(&a.seal_number(110)).unwrap();
+        b.open(&late).unwrap();
+        a.keys.sealed_to = PacketNumber(0);
+        assert_eq!(b.open_fails(&a.seal_number(104)), Code::KEY_UPDATE);
+    }
+
+    #[test]
+    fn an_update_is_due_long_before_the_limit_and_starts_the_count_anew() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        let limit = Suite::Aes256Gcm.confidentiality_limit();
+        assert!(!a.keys.update_due());
+        a.keys.limits.set(limit / 2, 7);
+        assert!(a.keys.update_due() && a.keys.check_limits().is_ok());
+        a.keys.limits.set(limit - 1, 7);
+        assert_eq!(a.keys.check_limits().unwrap_err().code, Code::AEAD_LIMIT);
+        assert!(a.keys.update(a.now));
+        assert!(!a.keys.update_due() && a.keys.check_limits().is_ok());
+        assert_eq!(a.keys.forgeries(), 7, "forgeries count on");
+    }
+
+    #[test]
+    fn forgeries_of_all_keys_count_together_up_to_the_limit() {
+        let (mut a, mut b) = pair(Suite::ChaCha20Poly1305);
+        exchange(&mut a, &mut b);
+        b.keys.add_forgeries(Suite::ChaCha20Poly1305.integrity_limit() - 2).unwrap();
+        let mut forged = a.seal();
+        forged.bytes[30] ^= 1;
+        assert_eq!(b.open(&forged), Err(OpenError::Drop));
+        assert_eq!(b.open_fails(&forged), Code::AEAD_LIMIT);
+    }
+
+    #[test]
+    fn each_path_has_its_own_nonces() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        let Plain { bytes, number, number_at, number_len } = Plain::new(Kind::Data, false, 0);
+        let (mut zero, mut one) = (bytes.clone(), bytes);
+        a.keys.sealed_to = PacketNumber(0);
+        a.keys.seal(PATH, number, &mut zero, number_at, number_len).unwrap();
+        a.keys.sealed_to = PacketNumber(0);
+        a.keys.seal(PathId(1), number, &mut one, number_at, number_len).unwrap();
+        assert_ne!(zero, one);
+        let refused = b.keys.open(b.now, PATH, &mut b.window, &mut one.clone(), number_at);
+        assert_eq!(refused, Err(OpenError::Drop));
+        assert!(b.keys.open(b.now, PathId(1), &mut b.window, &mut one, number_at).is_ok());
+    }
+}
