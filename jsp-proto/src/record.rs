@@ -4,6 +4,9 @@ use crate::ids::{Dir, Ecn, PacketNumber, StreamId};
 use crate::time::{Duration, Time};
 use core::net::{IpAddr, SocketAddr};
 
+/// Length of a packet's authentication tag, in bytes; the same in every suite.
+pub const TAG_LEN: usize = 16;
+
 /// A frame of a sent packet that something is owed for: told back once when the packet is
 /// acknowledged or lost. Frames that need neither (PADDING, PING, ...) have no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod journal;
 mod preference;
 mod suite;
 
+pub use crate::record::TAG_LEN;
 pub use identity::{Algorithm, Fingerprint, IdentitySecret, PublicIdentity};
 pub use journal::{Journal, Tape};
 pub use suite::Suite;
@@ -28,8 +29,6 @@ pub use suite::Suite;
 pub const KEY_LEN: usize = 32;
 /// Length of an AEAD nonce, of every suite.
 pub const NONCE_LEN: usize = 12;
-/// Length of an AEAD tag, of every suite.
-pub const TAG_LEN: usize = 16;
 /// Length of what header protection samples from the ciphertext.
 pub const SAMPLE_LEN: usize = 16;
 /// Length of an X-Wing encapsulation key: ML-KEM-768 1184, X25519 32.

@@ -189,7 +189,7 @@ impl<'a> Writer<'a> {
 
     /// The next `n` bytes, which the caller overwrites: for data that is copied in several pieces.
     pub fn reserve(&mut self, n: usize) -> Result<&mut [u8], Full> {
-        let slice = self.out.get_mut(self.len..self.len + n).ok_or(Full)?;
+        let slice = self.out.get_mut(self.len..).and_then(|rest| rest.get_mut(..n)).ok_or(Full)?;
         self.len += n;
         Ok(slice)
     }

@@ -13,8 +13,8 @@
 
 use super::number::TruncatedNumber;
 use super::{Full, Malformed, Put, Reader, Writer};
-use crate::crypto::TAG_LEN;
 use crate::ids::{ConnectionId, Space, Version};
+use crate::record::TAG_LEN;
 use core::ops::Range;
 
 /// The bit of the first byte that marks a long header.
@@ -89,7 +89,7 @@ pub enum Packet {
         dcid: ConnectionId,
         /// Its source.
         scid: ConnectionId,
-        /// The versions offered, 4 bytes each.
+        /// The versions offered: one or more, 4 bytes each.
         versions: Range<usize>,
     },
     /// A long header of a version that is not ours.
@@ -123,7 +123,14 @@ impl Packet {
         let dcid = ConnectionId::new(r.u8_prefixed()?).ok_or(Malformed)?;
         let scid = ConnectionId::new(r.u8_prefixed()?).ok_or(Malformed)?;
         if version == Version::NEGOTIATION {
-            return Ok(Self::Negotiation { dcid, scid, versions: at(&r)..datagram.len() });
+            // Without a version, or with a truncated one, the packet is ignored (RFC 8999, section 6).
+            let versions = at(&r)..datagram.len();
+            let whole = !versions.is_empty() && versions.len().is_multiple_of(4);
+            return if whole {
+                Ok(Self::Negotiation { dcid, scid, versions })
+            } else {
+                Err(Malformed)
+            };
         }
         if version != Version::V1 {
             return Ok(Self::Other { version, dcid, scid });

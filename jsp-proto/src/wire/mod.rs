@@ -9,6 +9,8 @@ pub mod header;
 mod number;
 pub mod parameters;
 pub mod permission;
+#[cfg(test)]
+mod tests;
 
 pub use buf::{Full, Malformed, Put, Reader, VARINT_MAX, Writer, varint_len};
 pub use number::TruncatedNumber;

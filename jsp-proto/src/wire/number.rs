@@ -56,7 +56,9 @@ impl TruncatedNumber {
         PacketNumber(
             if candidate + half <= expected.0 && candidate + window <= PacketNumber::MAX.0 {
                 candidate + window
-            } else if candidate > expected.0 + half && candidate >= window {
+            } else if candidate >= window
+                && (candidate > expected.0 + half || candidate > PacketNumber::MAX.0)
+            {
                 candidate - window
             } else {
                 candidate

@@ -11,11 +11,14 @@
 use super::kind;
 use crate::ids::PacketNumber;
 use crate::time::Duration;
-use crate::wire::{Full, Malformed, Put, Reader, VARINT_MAX};
+use crate::wire::{Full, Malformed, Put, Reader, VARINT_MAX, Writer, varint_len};
 use core::ops::RangeInclusive;
 
 /// How many ranges a frame may hold.
 pub const MAX_RANGES: usize = 256;
+
+/// Room for [`MAX_RANGES`] ranges within 1024 packets: each gap and each range takes at most 2 bytes.
+const MAX_GATHERED: usize = 4 * MAX_RANGES;
 
 /// How many packets arrived with each ECN codepoint, in this packet-number space, so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,13 @@ pub struct EcnCounts {
     pub ect1: u64,
     /// Congestion experienced.
     pub ce: u64,
+}
+
+impl EcnCounts {
+    /// The counts in the wire's order.
+    const fn fields(&self) -> [u64; 3] {
+        [self.ect0, self.ect1, self.ce]
+    }
 }
 
 /// An ACK whose ranges were checked: every number is valid and they descend without touching.
@@ -53,8 +63,8 @@ impl<'a> AckFrame<'a> {
     }
 
     /// Writes a frame of `ranges`, which descend and do not touch; at most [`MAX_RANGES`] and no
-    /// more than fit in `limit` bytes are taken, the newest first. Fails if there is no range, or no
-    /// room for one.
+    /// more than fit in `limit` bytes (or, for ranges far apart, in 1 KiB) are taken, the newest first.
+    /// Fails if there is no range, or no room for one.
     pub fn write(
         out: &mut impl Put,
         limit: usize,
@@ -62,39 +72,45 @@ impl<'a> AckFrame<'a> {
         delay: Duration,
         ecn: Option<EcnCounts>,
     ) -> Result<(), Full> {
-        // Ranges are gathered first, since their number precedes them.
-        let mut encoded = [0; 1024];
-        let mut body = crate::wire::Writer::new(&mut encoded);
         let first = ranges.next().ok_or(Full)?;
-        body.put_varint(first.end() - first.start())?;
-        let mut smallest = *first.start();
-        let mut count = 0;
-        // Type, largest, delay and count take at most 1 + 8 + 8 + 2 bytes, the ECN counts 24.
-        let room = limit.saturating_sub(19 + if ecn.is_some() { 24 } else { 0 });
+        let (largest, mut smallest) = (*first.end(), *first.start());
+        let delay_micros = u64::try_from(delay.as_micros()).unwrap_or(VARINT_MAX).min(VARINT_MAX);
+        let ecn_len = ecn.map_or(0, |counts| counts.fields().map(varint_len).iter().sum());
+        let room = limit
+            .checked_sub(1 + varint_len(largest) + varint_len(delay_micros) + ecn_len)
+            .ok_or(Full)?;
+        // The ranges are gathered first, since their number precedes them.
+        let mut gathered = [0; MAX_GATHERED];
+        let mut body = Writer::new(&mut gathered);
+        body.put_varint(largest - smallest)?;
+        if varint_len(0) + body.len() > room {
+            return Err(Full);
+        }
+        let mut further = 0;
         for range in ranges.take(MAX_RANGES - 1) {
             debug_assert!(range.end() + 1 < smallest);
             let fits = body.attempt(|w| {
                 w.put_varint(smallest - range.end() - 2)?;
                 w.put_varint(range.end() - range.start())?;
-                if w.len() <= room { Ok(()) } else { Err(Full) }
+                if varint_len(further + 1) + w.len() <= room { Ok(()) } else { Err(Full) }
             });
             if fits.is_err() {
                 break;
             }
             smallest = *range.start();
-            count += 1;
+            further += 1;
         }
-        out.put_u8(if ecn.is_some() { kind::ACK_ECN } else { kind::ACK })?;
-        out.put_varint(*first.end())?;
-        out.put_varint((delay.as_micros() as u64).min(VARINT_MAX))?;
-        out.put_varint(count)?;
+        put_start(out, largest, delay_micros, ecn)?;
+        out.put_varint(further)?;
         out.put(body.written())?;
         put_ecn(out, ecn)
     }
 
     pub(super) fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
-        let limit = usize::MAX;
-        Self::write(out, limit, self.ranges(), self.delay(), self.ecn)
+        put_start(out, self.largest.0, self.delay_micros, self.ecn)?;
+        out.put_varint(self.ranges().count() as u64 - 1)?;
+        out.put(self.ranges)?;
+        put_ecn(out, self.ecn)
     }
 
     pub(super) fn decode(with_ecn: bool, r: &mut Reader<'a>) -> Result<Self, Malformed> {
@@ -120,9 +136,21 @@ impl<'a> AckFrame<'a> {
     }
 }
 
+/// Appends what precedes the number of further ranges.
+fn put_start(
+    out: &mut impl Put,
+    largest: u64,
+    delay_micros: u64,
+    ecn: Option<EcnCounts>,
+) -> Result<(), Full> {
+    out.put_u8(if ecn.is_some() { kind::ACK_ECN } else { kind::ACK })?;
+    out.put_varint(largest)?;
+    out.put_varint(delay_micros)
+}
+
 fn put_ecn(out: &mut impl Put, ecn: Option<EcnCounts>) -> Result<(), Full> {
     let Some(counts) = ecn else { return Ok(()) };
-    [counts.ect0, counts.ect1, counts.ce].iter().try_for_each(|&count| out.put_varint(count))
+    counts.fields().iter().try_for_each(|&count| out.put_varint(count))
 }
 
 /// The ranges of an ACK, largest first.

@@ -14,7 +14,7 @@ pub struct TransportCloseFrame<'a> {
     pub code: Code,
     /// The type of the frame that caused it, or 0.
     pub frame: u8,
-    /// For people: at most [`MAX_REASON`] bytes, UTF-8 if the peer behaves.
+    /// For people: at most [`MAX_REASON`] bytes are sent, UTF-8 if the peer behaves.
     pub reason: &'a [u8],
 }
 
@@ -23,7 +23,7 @@ impl<'a> TransportCloseFrame<'a> {
         out.put_u8(kind::CONNECTION_CLOSE)?;
         out.put_varint(self.code.0)?;
         out.put_u8(self.frame)?;
-        out.put_varint_prefixed(self.reason)
+        out.put_varint_prefixed(cut(self.reason))
     }
 
     pub(super) fn decode(r: &mut Reader<'a>) -> Result<Self, Malformed> {
@@ -36,7 +36,7 @@ impl<'a> TransportCloseFrame<'a> {
 pub struct AppCloseFrame<'a> {
     /// The application's code.
     pub code: AppCode,
-    /// The application's words: at most [`MAX_REASON`] bytes.
+    /// The application's words: at most [`MAX_REASON`] bytes are sent.
     pub reason: &'a [u8],
 }
 
@@ -44,12 +44,17 @@ impl<'a> AppCloseFrame<'a> {
     pub(super) fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
         out.put_u8(kind::APPLICATION_CLOSE)?;
         out.put_varint(self.code.0)?;
-        out.put_varint_prefixed(self.reason)
+        out.put_varint_prefixed(cut(self.reason))
     }
 
     pub(super) fn decode(r: &mut Reader<'a>) -> Result<Self, Malformed> {
         Ok(Self { code: AppCode(r.varint()?), reason: reason(r)? })
     }
+}
+
+/// A reason that the application made too long loses its end.
+fn cut(reason: &[u8]) -> &[u8] {
+    reason.get(..MAX_REASON).unwrap_or(reason)
 }
 
 fn reason<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
