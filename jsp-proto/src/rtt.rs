@@ -41,7 +41,8 @@ impl Rtt {
         }
         self.min = self.min.min(latest);
         // Only subtract the peer's delay while the result stays plausible.
-        let adjusted = if latest >= self.min + ack_delay { latest - ack_delay } else { latest };
+        let adjusted =
+            if latest >= self.min + ack_delay { latest.saturating_sub(ack_delay) } else { latest };
         let deviation = self.smoothed.abs_diff(adjusted);
         self.variance = (3 * self.variance + deviation) / 4;
         self.smoothed = (7 * self.smoothed + adjusted) / 8;

@@ -118,9 +118,9 @@ impl<'a> StreamFrame<'a> {
 /// The offset whose low 32 bits are `low`, nearest to `expected` (the receiver's lowest missing
 /// byte), at most 2^62.
 pub const fn expand_offset(low: Option<u32>, expected: u64) -> u64 {
-    let Some(low) = low else { return 0 };
     const HALF: u64 = 1 << 31;
     const SPAN: u64 = 1 << 32;
+    let Some(low) = low else { return 0 };
     let candidate = expected & !(SPAN - 1) | low as u64;
     if candidate + HALF < expected {
         candidate + SPAN

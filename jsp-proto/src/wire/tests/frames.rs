@@ -39,7 +39,7 @@ quickcheck! {
     fn a_frame_cut_short_is_malformed_wherever_the_cut(recipe: Recipe) -> TestResult {
         let encoded = recipe.encoded();
         // A shorter run of padding is a run of padding.
-        if recipe.shape % Recipe::SHAPES == 0 {
+        if recipe.shape.is_multiple_of(Recipe::SHAPES) {
             return TestResult::discard();
         }
         let refused = |cut: usize| matches!(

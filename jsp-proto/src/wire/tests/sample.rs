@@ -62,7 +62,7 @@ impl Recipe {
             12 => Frame::NewConnectionId(NewConnectionId {
                 sequence: a.max(b),
                 retire_prior_to: a.min(b),
-                id: ConnectionId::new(&[c as u8; 20][..1 + (c % 20) as usize]).unwrap(),
+                id: ConnectionId::new(&[c as u8; 20][..=(c % 20) as usize]).unwrap(),
                 reset_token: ResetToken([b as u8; 16]),
             }),
             13 => Frame::RetireConnectionId(a),
