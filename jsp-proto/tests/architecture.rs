@@ -114,7 +114,7 @@ impl House {
                     None if used.is_empty() => faults.push(format!("{here} imports from the root")),
                     None => faults.push(format!("{here} imports {there}, which is on no floor")),
                     Some(to) if to > from => {
-                        faults.push(format!("{here} imports upwards: {there}"))
+                        faults.push(format!("{here} imports upwards: {there}"));
                     }
                     Some(to) if to == from && to > 0 && module[0] != used[0] => {
                         faults.push(format!("{here} imports sideways: {there}"));

@@ -1,10 +1,13 @@
-//! Identities: a pair of keys, Ed25519 and ML-DSA-65, pinned by one fingerprint.
+//! Identities: a pair of keys, Ed25519 and ML-DSA-65.
 
-use super::{ED25519_PUBLIC_LEN, ML_DSA_PUBLIC_LEN, Provider};
 use alloc::boxed::Box;
 use core::fmt;
-use core::str::FromStr;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// Length of an Ed25519 public key.
+pub const ED25519_PUBLIC_LEN: usize = 32;
+/// Length of an ML-DSA-65 public key.
+pub const ML_DSA_PUBLIC_LEN: usize = 1952;
 
 /// What an identity signs with. It is part of the fingerprint, so a pinned identity cannot be
 /// weakened.
@@ -42,19 +45,6 @@ impl PublicIdentity {
     pub const fn algorithm(&self) -> Algorithm {
         if self.ml_dsa.is_some() { Algorithm::Hybrid } else { Algorithm::Ed25519 }
     }
-
-    /// What people pin: SHA-256 over the label "jsp identity", a zero byte, the algorithm's number
-    /// and the public keys.
-    pub fn fingerprint(&self, provider: &dyn Provider) -> Fingerprint {
-        let mut hash = provider.sha256();
-        hash.update(b"jsp identity\0");
-        hash.update(&[self.algorithm() as u8]);
-        hash.update(&self.ed25519);
-        if let Some(key) = &self.ml_dsa {
-            hash.update(&key[..]);
-        }
-        Fingerprint(hash.snapshot())
-    }
 }
 
 impl fmt::Debug for PublicIdentity {
@@ -76,48 +66,5 @@ pub struct IdentitySecret {
 impl fmt::Debug for IdentitySecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IdentitySecret(..)")
-    }
-}
-
-/// The fingerprint of an identity. It is written as 64 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fingerprint(pub [u8; 32]);
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({self})")
-    }
-}
-
-/// The text is not 64 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadFingerprint;
-
-impl fmt::Display for BadFingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fingerprint is 64 hexadecimal digits")
-    }
-}
-
-impl core::error::Error for BadFingerprint {}
-
-impl FromStr for Fingerprint {
-    type Err = BadFingerprint;
-    fn from_str(text: &str) -> Result<Self, BadFingerprint> {
-        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(BadFingerprint);
-        }
-        let mut out = [0; 32];
-        for (i, byte) in out.iter_mut().enumerate() {
-            let digits = text.get(2 * i..2 * i + 2).ok_or(BadFingerprint)?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| BadFingerprint)?;
-        }
-        Ok(Self(out))
     }
 }

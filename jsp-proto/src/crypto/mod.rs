@@ -14,6 +14,7 @@ pub mod aws_lc;
 #[cfg(feature = "rustcrypto")]
 pub mod rustcrypto;
 
+mod fingerprint;
 mod identity;
 mod journal;
 #[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
@@ -21,7 +22,10 @@ mod preference;
 mod suite;
 
 pub use crate::record::TAG_LEN;
-pub use identity::{Algorithm, Fingerprint, IdentitySecret, PublicIdentity};
+pub use fingerprint::{BadFingerprint, Fingerprint};
+pub use identity::{
+    Algorithm, ED25519_PUBLIC_LEN, IdentitySecret, ML_DSA_PUBLIC_LEN, PublicIdentity,
+};
 pub use journal::{Journal, Tape};
 pub use suite::Suite;
 
@@ -35,12 +39,8 @@ pub const SAMPLE_LEN: usize = 16;
 pub const XWING_PUBLIC_LEN: usize = 1216;
 /// Length of an X-Wing ciphertext: ML-KEM-768 1088, X25519 32.
 pub const XWING_CIPHERTEXT_LEN: usize = 1120;
-/// Length of an Ed25519 public key.
-pub const ED25519_PUBLIC_LEN: usize = 32;
 /// Length of an Ed25519 signature.
 pub const ED25519_SIGNATURE_LEN: usize = 64;
-/// Length of an ML-DSA-65 public key.
-pub const ML_DSA_PUBLIC_LEN: usize = 1952;
 /// Length of an ML-DSA-65 signature.
 pub const ML_DSA_SIGNATURE_LEN: usize = 3309;
 
