@@ -1,4 +1,5 @@
 //! Packets for the room's tests.
+#![allow(clippy::unwrap_used)]
 
 use crate::crypto::TAG_LEN;
 use crate::ids::{ConnectionId, PacketNumber};

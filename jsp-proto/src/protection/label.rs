@@ -27,7 +27,7 @@ pub fn expand_label(
     out: &mut [u8],
 ) {
     debug_assert!(label.len() <= MAX_LABEL && context.len() <= MAX_CONTEXT);
-    debug_assert!(out.len() <= usize::from(u16::MAX));
+    debug_assert!(u16::try_from(out.len()).is_ok());
     let label = &label[..label.len().min(MAX_LABEL)];
     let context = &context[..context.len().min(MAX_CONTEXT)];
     let length = (out.len() as u16).to_be_bytes();

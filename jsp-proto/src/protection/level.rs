@@ -58,13 +58,11 @@ impl LevelKeys {
     ) -> Result<Opened, OpenError> {
         let header = self.open.unprotect(packet, number_at, window.expected());
         let header = header.ok_or(OpenError::Drop)?;
-        match self.open.open(PathId::default(), &header, packet) {
-            Ok(payload) => accept(window, &header, payload),
-            Err(_) => {
-                self.limits.count_forgeries(1)?;
-                Err(OpenError::Drop)
-            }
-        }
+        let Ok(payload) = self.open.open(PathId::default(), &header, packet) else {
+            self.limits.count_forgeries(1)?;
+            return Err(OpenError::Drop);
+        };
+        accept(window, &header, payload)
     }
 
     /// Fails when the connection should close while it still can: fewer than
@@ -81,6 +79,8 @@ impl LevelKeys {
 
 #[cfg(all(test, feature = "rustcrypto"))]
 mod tests {
+    #![allow(clippy::unwrap_used)] // in helpers too
+
     use super::super::fixture::{PAYLOAD, Plain};
     use super::*;
     use crate::crypto::TAG_LEN;
