@@ -37,7 +37,7 @@ mod server;
 mod transcript;
 mod verify;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rustcrypto"))]
 mod tests;
 
 pub use assembler::Assembler;

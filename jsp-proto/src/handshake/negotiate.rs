@@ -54,7 +54,6 @@ pub(super) fn features(own: &[Feature], peer: &[Feature]) -> Vec<Feature> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
     use quickcheck::quickcheck;
 
     const A: Suite = Suite::Aes256Gcm;
@@ -100,7 +99,7 @@ mod tests {
         assert_eq!(version(&[c], &[a, b]), None);
         let reserved = Version(0x1a1a_1a1a);
         assert_eq!(version(&[reserved], &[reserved]), None, "a reserved one is never chosen");
-        assert_eq!(version(&vec![reserved, a], &[reserved, a]), Some(a));
+        assert_eq!(version(&[reserved, a], &[reserved, a]), Some(a));
     }
 
     quickcheck! {

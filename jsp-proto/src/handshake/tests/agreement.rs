@@ -175,7 +175,7 @@ fn every_secret_is_logged_and_differs_from_every_other() {
         label::EXPORTER,
         label::RESUMPTION,
     ];
-    assert!(logged.keys().eq(BTreeSet::from(labels.map(|label| label.to_string())).iter()));
+    assert!(logged.keys().eq(BTreeSet::from(labels.map(ToString::to_string)).iter()));
     assert_eq!(logged.values().collect::<BTreeSet<_>>().len(), labels.len());
     assert_eq!(logged[label::CLIENT_TRAFFIC], pair.client.keys[1].2);
     assert_eq!(logged[label::SERVER_HANDSHAKE], pair.client.keys[0].3);
