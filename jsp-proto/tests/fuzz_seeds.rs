@@ -14,7 +14,7 @@ use jsp_proto::wire::frame::{
 };
 use jsp_proto::wire::header::{Kind, encode_long, encode_short, put_version_and_ids, set_length};
 use jsp_proto::wire::parameters::Parameters;
-use jsp_proto::wire::{Put, TruncatedNumber, Writer};
+use jsp_proto::wire::{TruncatedNumber, Writer};
 use std::path::Path;
 use std::{env, fs};
 
