@@ -3,25 +3,36 @@
 //! They are committed. After a change of the wire format, `JSP_WRITE_SEEDS=1 cargo test -p jsp-proto
 //! --test fuzz_seeds` writes them anew.
 
+// The handshake's seeds need a provider that repeats itself.
+#![cfg(feature = "rustcrypto")]
 #![allow(clippy::unwrap_used)]
 
+use jsp_proto::crypto::rustcrypto::RustCrypto;
+use jsp_proto::crypto::{IdentitySecret, Provider, Signer};
 use jsp_proto::error::{AppCode, Code};
-use jsp_proto::ids::{ConnectionId, Dir, PacketNumber, Side, StreamId, Version};
+use jsp_proto::handshake::{
+    AcceptAny, ClientConfig, Handshake, Identity, IdentitySet, Output, ServerConfig,
+};
+use jsp_proto::ids::{ConnectionId, Dir, PacketNumber, Side, Space, StreamId, Version};
+use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::time::Duration;
 use jsp_proto::wire::frame::{
-    AckFrame, AppCloseFrame, EcnCounts, Frame, NewConnectionId, ResetToken, StreamFrame,
+    AckFrame, AppCloseFrame, EcnCounts, Frame, Frames, NewConnectionId, ResetToken, StreamFrame,
     StreamHeader, TransportCloseFrame,
 };
 use jsp_proto::wire::header::{Kind, encode_long, encode_short, put_version_and_ids, set_length};
 use jsp_proto::wire::parameters::Parameters;
 use jsp_proto::wire::{TruncatedNumber, Writer};
 use std::path::Path;
+use std::sync::Arc;
 use std::{env, fs};
 
 /// The first byte tells the fuzz target what follows.
 const DATAGRAM: u8 = 0;
 const PAYLOAD: u8 = 1;
 const PARAMETERS: u8 = 2;
+const CLIENT_HELLO: u8 = 3;
+const SERVER_FLIGHT: u8 = 4;
 
 fn cid(first: u8) -> ConnectionId {
     ConnectionId::from([first, 1, 2, 3, 4, 5, 6, 7])
@@ -57,7 +68,9 @@ fn unnumbered(first: u8, version: Version, rest: &[u8]) -> Vec<u8> {
 
 fn payload(frames: &[Frame<'_>]) -> Vec<u8> {
     let mut out = Vec::new();
-    frames.iter().for_each(|frame| frame.encode(&mut out).unwrap());
+    for frame in frames {
+        frame.encode(&mut out).unwrap();
+    }
     out
 }
 
@@ -143,9 +156,64 @@ fn parameters() -> Vec<u8> {
     out
 }
 
+/// The client that the fuzz target makes, too: same seed, same bytes.
+fn client() -> Handshake {
+    let config = ClientConfig::new(Arc::new(RustCrypto), Arc::new(AcceptAny));
+    let rng = Rng::new(&Seed::from_u64(1), "client");
+    Handshake::client(Arc::new(config), rng, &Parameters::default(), cid(9)).unwrap()
+}
+
+/// All handshake bytes that `handshake` sends in `space`.
+fn sent(handshake: &mut Handshake, space: Space) -> Vec<u8> {
+    let mut packet = [0; 16_384];
+    let mut w = Writer::new(&mut packet);
+    handshake.write_crypto(space, &mut w, &mut Vec::new(), usize::MAX);
+    let frames = Frames::new(w.written()).map(|frame| frame.unwrap().1);
+    frames.fold(Vec::new(), |mut all, frame| {
+        let Frame::Crypto { offset, data } = frame else { panic!("{frame:?}") };
+        assert_eq!(offset, all.len() as u64);
+        all.extend_from_slice(data);
+        all
+    })
+}
+
+/// A ClientHello, and the server's answer: Initial bytes behind their length, Handshake bytes.
+fn handshake() -> (Vec<u8>, Vec<u8>) {
+    let hello = sent(&mut client(), Space::Initial);
+    let secret = IdentitySecret { ed25519: [1; 32], ml_dsa: Some([2; 32]) };
+    let signer: Box<dyn Signer> = RustCrypto.signer(&secret).unwrap();
+    let identity = Identity::new(&RustCrypto, signer.public().clone());
+    let config = ServerConfig::new(Arc::new(RustCrypto), IdentitySet::single(identity));
+    let mut rng = Rng::new(&Seed::from_u64(2), "server");
+    let parameters = Parameters {
+        initial_scid: Some(cid(8)),
+        original_dcid: Some(cid(9)),
+        ..Parameters::default()
+    };
+    let of_server = Rng::new(&Seed::from_u64(3), "server");
+    let mut server = Handshake::server(Arc::new(config), of_server, parameters, cid(9), false);
+    server.receive(Space::Initial, 0, &hello).unwrap();
+    while let Some(output) = server.poll() {
+        if let Output::Sign(request) = output {
+            let signature = signer.sign(&mut rng, &request.message);
+            server.provide_signature(signature).unwrap();
+        }
+    }
+    let initial = sent(&mut server, Space::Initial);
+    let len = u16::try_from(initial.len()).unwrap().to_be_bytes();
+    let rest = sent(&mut server, Space::Handshake);
+    // What the fuzzer begins with is what a client takes.
+    let mut client = client();
+    client.receive(Space::Initial, 0, &initial).unwrap();
+    client.receive(Space::Handshake, 0, &rest).unwrap();
+    assert!(std::iter::from_fn(|| client.poll()).any(|out| matches!(out, Output::Complete(_))));
+    (hello, [&len[..], &initial, &rest].concat())
+}
+
 fn seeds() -> Vec<(&'static str, u8, Vec<u8>)> {
     let crypto = Frame::Crypto { offset: 1100, data: &[1, 0, 0, 4, 1, 2, 3, 4] };
     let ecn = Some(EcnCounts { ect0: 900, ect1: 1, ce: 20 });
+    let (client_hello, server_flight) = handshake();
     let coalesced = [long(Kind::Initial, b"", 40), long(Kind::Handshake, b"", 60)].concat();
     vec![
         ("datagram_initial", DATAGRAM, long(Kind::Initial, b"token", 50)),
@@ -162,6 +230,8 @@ fn seeds() -> Vec<(&'static str, u8, Vec<u8>)> {
         ("payload_ack", PAYLOAD, ack(1, None)),
         ("payload_ack_ranges", PAYLOAD, ack(256, ecn)),
         ("parameters", PARAMETERS, parameters()),
+        ("client_hello", CLIENT_HELLO, client_hello),
+        ("server_flight", SERVER_FLIGHT, server_flight),
     ]
 }
 
@@ -175,6 +245,6 @@ fn the_fuzzers_seeds_are_encodings_of_this_wire_version() {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join(name), &seed).unwrap();
         }
-        assert_eq!(fs::read(folder.join(name)).unwrap(), seed, "{name}");
+        assert_eq!(fs::read(folder.join(name)).unwrap(), seed, "{name}: write the seeds anew");
     }
 }
