@@ -37,7 +37,8 @@ mod server;
 mod transcript;
 mod verify;
 
-#[cfg(all(test, feature = "rustcrypto"))]
+#[cfg(test)]
+#[cfg(feature = "rustcrypto")]
 mod tests;
 
 pub use assembler::Assembler;

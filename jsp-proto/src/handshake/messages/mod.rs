@@ -12,6 +12,9 @@ mod client_hello;
 mod codec;
 mod server;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use auth::{Finished, IdentityMessage, Proof};
 pub(super) use client_hello::ClientHello;
 pub(super) use codec::{Kind, MAX_FEATURES, bad_message, body};

@@ -1,9 +1,7 @@
 //! A client and a server, what passes between them, and what became of it.
 
 use crate::crypto::rustcrypto::RustCrypto;
-use crate::crypto::{
-    Fingerprint, IdentitySecret, Provider, PublicIdentity, Secret, Signature, Signer, Suite,
-};
+use crate::crypto::{Fingerprint, IdentitySecret, Provider, Secret, Signature, Signer, Suite};
 use crate::error::TransportError;
 use crate::handshake::{
     AcceptAny, ClientConfig, Completed, Handshake, Identity, IdentitySet, KeyLog, Output, Pinned,
@@ -46,10 +44,6 @@ pub(super) fn signer_of(fingerprint: Fingerprint) -> &'static dyn Signer {
     &*keys.expect("a known identity").signer
 }
 
-pub(super) fn public(keys: &Keys) -> PublicIdentity {
-    (**keys.identity.public()).clone()
-}
-
 /// A client that pins the hybrid server.
 pub(super) fn client() -> ClientConfig {
     let pin = Pinned::new(SERVER.identity.fingerprint());
@@ -89,6 +83,8 @@ pub(super) struct End {
     pub(super) error: Option<TransportError>,
     /// Changes each signature before it is provided.
     pub(super) sign: fn(&mut Signature),
+    /// Signs instead of the identity that is asked for.
+    pub(super) impostor: Option<&'static Keys>,
     pub(super) signed: Vec<Fingerprint>,
 }
 
@@ -102,6 +98,7 @@ impl End {
             completed: None,
             error: None,
             sign: |_| {},
+            impostor: None,
             signed: Vec::new(),
         }
     }
@@ -151,7 +148,10 @@ impl End {
                 Output::PeerParameters(parameters) => self.parameters = Some(*parameters),
                 Output::Sign(request) => {
                     self.signed.push(request.identity);
-                    let signer = signer_of(request.identity);
+                    let signer = match self.impostor {
+                        Some(keys) => &*keys.signer,
+                        None => signer_of(request.identity),
+                    };
                     let mut signature = signer.sign(&mut self.rng, &request.message).unwrap();
                     (self.sign)(&mut signature);
                     let provided = self.handshake.provide_signature(Ok(signature));
@@ -257,11 +257,6 @@ impl Pair {
             (exposed(&completed.exporter), exposed(&completed.resumption))
         };
         assert_eq!(secrets(&self.client), secrets(&self.server));
-    }
-
-    /// The error of the end that failed first.
-    pub(super) fn error(&self) -> Option<TransportError> {
-        self.client.error.or(self.server.error)
     }
 
     pub(super) fn both_completed(&self) -> bool {
