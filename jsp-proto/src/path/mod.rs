@@ -1,1 +1,316 @@
-//! (being written)
+//! One path: a pair of addresses, and everything that is learnt of the network between them.
+//!
+//! ```text
+//!   what arrives ---> amplification budget        acknowledgements, timeouts (recovery's reports)
+//!                                                   |        |         |         |
+//!   what leaves  <--- window, pacing, MTU, ECN <--- rtt  controller  mtud.rs   ecn.rs
+//! ```
+//!
+//! [`Path`] asks each part and tells each part; it decides nothing itself.
+
+mod amplification;
+mod ecn;
+mod mtud;
+mod pacer;
+mod stats;
+
+pub use amplification::Amplification;
+pub use ecn::EcnValidation;
+pub use mtud::{MtuConfig, Mtud};
+pub use pacer::Pacer;
+pub use stats::PathStats;
+
+use crate::congestion::{Controller, ControllerFactory, CubicFactory};
+use crate::ids::{Ecn, PacketNumber, Space};
+use crate::record::{CongestionEvent, SentPacket};
+use crate::recovery::{AckReport, INITIAL_RTT, LossReport, TimeoutReport};
+use crate::rtt::Rtt;
+use crate::time::{Duration, Time};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::net::{IpAddr, SocketAddr};
+
+/// How paths are made.
+#[derive(Clone, Debug)]
+pub struct PathConfig {
+    /// The round-trip time assumed before the first sample. It is the first probe timeout, too.
+    pub initial_rtt: Duration,
+    /// Makes the congestion controller.
+    pub controller: Arc<dyn ControllerFactory>,
+    /// The sizes of datagrams.
+    pub mtu: MtuConfig,
+    /// Whether to mark packets as ECN-capable, if the path carries it.
+    pub ecn: bool,
+}
+
+impl Default for PathConfig {
+    fn default() -> Self {
+        Self {
+            initial_rtt: INITIAL_RTT,
+            controller: Arc::new(CubicFactory),
+            mtu: MtuConfig::default(),
+            ecn: true,
+        }
+    }
+}
+
+/// What window and pacing allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// This many bytes may be sent now: at least one full datagram.
+    Open(u64),
+    /// The congestion window is full until something is acknowledged or lost.
+    Window,
+    /// The pacer lets the next datagrams go at this time.
+    Paced(Time),
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Path {
+    remote: SocketAddr,
+    local: Option<IpAddr>,
+    amplification: Amplification,
+    rtt: Rtt,
+    controller: Box<dyn Controller>,
+    pacer: Pacer,
+    mtud: Mtud,
+    ecn: EcnValidation,
+    /// The counts; measures are filled in when asked for.
+    counts: PathStats,
+}
+
+impl Path {
+    /// A new path. `validated`: the peer is known to receive at `remote`.
+    pub fn new(
+        config: &PathConfig,
+        now: Time,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+        validated: bool,
+    ) -> Self {
+        let mtud = Mtud::new(config.mtu);
+        Self {
+            remote,
+            local,
+            amplification: Amplification::new(validated),
+            rtt: Rtt::new(config.initial_rtt),
+            controller: config.controller.build(now, mtud.current()),
+            pacer: Pacer::new(now, mtud.current()),
+            mtud,
+            ecn: EcnValidation::new(config.ecn),
+            counts: PathStats::default(),
+        }
+    }
+
+    /// The peer's address.
+    pub fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// The local address that datagrams are sent from, if it matters.
+    pub fn local(&self) -> Option<IpAddr> {
+        self.local
+    }
+
+    /// The local address became known.
+    pub fn set_local(&mut self, local: Option<IpAddr>) {
+        self.local = local;
+    }
+
+    /// The round-trip time.
+    pub fn rtt(&self) -> &Rtt {
+        &self.rtt
+    }
+
+    /// The round-trip time, for [`Recovery::on_ack`](crate::recovery::Recovery::on_ack) to update.
+    pub fn rtt_mut(&mut self) -> &mut Rtt {
+        &mut self.rtt
+    }
+
+    /// The largest datagram to send.
+    pub fn mtu(&self) -> u16 {
+        self.mtud.current()
+    }
+
+    /// The peer's parameters say that it takes no datagram larger than `size`.
+    pub fn set_peer_datagram_limit(&mut self, size: u16) {
+        self.mtud.set_peer_limit(size);
+        self.spread_mtu();
+    }
+
+    /// The size of the MTU probe to send, if one is due: a datagram of its own, padded to the size,
+    /// with a PING, marked as a probe.
+    pub fn next_mtu_probe(&self, now: Time) -> Option<u16> {
+        self.mtud.next_probe(now)
+    }
+
+    /// How to mark the next datagram.
+    pub fn codepoint(&self) -> Ecn {
+        self.ecn.codepoint()
+    }
+
+    /// A datagram of `bytes` bytes came from the peer's address.
+    pub fn on_received(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        self.amplification.on_received(bytes);
+        self.counts.received_bytes += bytes;
+        self.counts.received_datagrams += 1;
+    }
+
+    /// The peer proved that it receives at the remote address.
+    pub fn validate(&mut self) {
+        self.amplification.validate();
+    }
+
+    /// Whether the peer proved that.
+    pub fn is_validated(&self) -> bool {
+        self.amplification.is_validated()
+    }
+
+    /// How many bytes the anti-amplification limit lets out.
+    pub fn amplification_budget(&self) -> u64 {
+        self.amplification.budget()
+    }
+
+    /// What window and pacing allow to be sent beside `in_flight` bytes. It binds neither ACKs nor
+    /// probes.
+    pub fn quota(&self, now: Time, in_flight: u64) -> Quota {
+        let mtu = u64::from(self.mtu());
+        let room = self.controller.window().saturating_sub(in_flight);
+        if room < mtu {
+            return Quota::Window;
+        }
+        let allowance = self.pacer.allowance(now);
+        if allowance >= mtu {
+            return Quota::Open(room.min(allowance));
+        }
+        match self.pacer.next_time(now, self.pacer.quantum().min(room)) {
+            Some(at) => Quota::Paced(at),
+            None => Quota::Open(mtu),
+        }
+    }
+
+    /// A datagram of `bytes` bytes was sent.
+    pub fn on_datagram_sent(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        self.amplification.on_sent(bytes);
+        self.counts.sent_bytes += bytes;
+        self.counts.sent_datagrams += 1;
+    }
+
+    /// A packet was sent; `in_flight` includes it. `app_limited`: the application had no more to send.
+    pub fn on_packet_sent(
+        &mut self,
+        space: Space,
+        number: PacketNumber,
+        packet: &SentPacket,
+        in_flight: u64,
+        app_limited: bool,
+    ) {
+        self.ecn.on_sent(space, packet.ecn);
+        if packet.mtu_probe {
+            self.mtud.on_sent(packet.time, packet.size);
+        }
+        if packet.size > 0 {
+            let bytes = u64::from(packet.size);
+            self.pacer.on_sent(packet.time, bytes);
+            self.controller.on_sent(packet.time, bytes, number, in_flight, app_limited);
+        }
+    }
+
+    /// Hands out what an ACK frame of `space` brought. `in_flight` is what is left after it.
+    pub fn on_ack(&mut self, now: Time, space: Space, report: &AckReport, in_flight: u64) {
+        self.counts.acked_packets += u64::from(report.packets);
+        if let Some(size) = report.mtu_probe {
+            self.mtud.on_acked(size);
+            self.spread_mtu();
+        }
+        self.mtud.on_data_acked(report.largest_size);
+        if let Some(sample) = &report.sample {
+            self.counts.acked_bytes += sample.acked;
+            self.counts.delivery_rate = sample.delivery_rate.or(self.counts.delivery_rate);
+            self.controller.on_ack(sample, &self.rtt);
+        }
+        if report.spurious {
+            self.counts.spurious_events += 1;
+            self.controller.on_spurious(now);
+        }
+        if self.ecn.on_ack(space, &report.ecn) {
+            let (lost, sent) = (0, report.ecn.sent);
+            let persistent = false;
+            self.on_congestion(&CongestionEvent {
+                now,
+                sent,
+                lost,
+                in_flight,
+                persistent,
+                ecn: true,
+            });
+        }
+        self.on_losses(&report.losses);
+        self.pacer.set_rate(now, self.controller.pacing_rate(&self.rtt));
+    }
+
+    /// Hands out what a timer of recovery's brought; `count` is the number of probe timeouts in a
+    /// row.
+    pub fn on_timeout(&mut self, now: Time, report: &TimeoutReport, count: u32) {
+        self.on_losses(&report.losses);
+        if report.probe {
+            self.counts.probe_timeouts += 1;
+            if self.mtud.on_probe_timeout(count) {
+                self.counts.black_holes += 1;
+                self.spread_mtu();
+            }
+        }
+        self.pacer.set_rate(now, self.controller.pacing_rate(&self.rtt));
+    }
+
+    fn on_losses(&mut self, losses: &LossReport) {
+        self.counts.lost_packets += u64::from(losses.packets);
+        self.counts.lost_bytes += losses.bytes;
+        self.ecn.on_lost(losses.ecn);
+        if let Some(size) = losses.mtu_probe {
+            self.counts.lost_mtu_probes += 1;
+            self.mtud.on_lost(size);
+        }
+        if losses.smallest > 0 && self.mtud.on_data_lost(losses.smallest) {
+            self.counts.black_holes += 1;
+            self.spread_mtu();
+        }
+        if let Some(event) = &losses.congestion {
+            self.on_congestion(event);
+        }
+    }
+
+    fn on_congestion(&mut self, event: &CongestionEvent) {
+        self.counts.congestion_events += 1;
+        self.controller.on_congestion(event);
+    }
+
+    /// Tells the parts that count in packets of the current size.
+    fn spread_mtu(&mut self) {
+        let mtu = self.mtud.current();
+        self.controller.on_mtu(mtu);
+        self.pacer.set_mtu(mtu);
+    }
+
+    /// The name of the congestion controller.
+    pub fn controller_name(&self) -> &'static str {
+        self.controller.name()
+    }
+
+    /// What was counted, and what is measured now.
+    pub fn stats(&self) -> PathStats {
+        PathStats {
+            rtt: self.rtt.smoothed(),
+            min_rtt: self.rtt.min(),
+            rtt_variance: self.rtt.variance(),
+            window: self.controller.window(),
+            pacing_rate: self.pacer.rate(),
+            mtu: self.mtu(),
+            ecn: self.ecn.is_capable(),
+            ..self.counts
+        }
+    }
+}
