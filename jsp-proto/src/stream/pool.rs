@@ -1,0 +1,170 @@
+//! Buffers that streams of one connection lend and return, so that a steady flow allocates nothing.
+//!
+//! Both pools keep spare buffers only within a budget, and all of them are given back to the
+//! allocator when the connection falls quiet.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Most buffers that a pool keeps.
+const SPARES: usize = 32;
+
+/// Buffers of receive rings. It also knows how much memory all rings of the connection hold.
+#[derive(Debug)]
+pub(super) struct RingPool {
+    spare: Vec<Box<[u8]>>,
+    spare_bytes: usize,
+    lent: usize,
+    budget: usize,
+}
+
+impl RingPool {
+    /// The smallest ring, in bytes.
+    pub(super) const MIN: usize = 256;
+
+    /// A pool that keeps spares as long as they and the buffers lent stay within `budget` bytes.
+    pub(super) const fn new(budget: usize) -> Self {
+        Self { spare: Vec::new(), spare_bytes: 0, lent: 0, budget }
+    }
+
+    /// The connection's window grew, or shrank.
+    pub(super) fn set_budget(&mut self, budget: usize) {
+        self.budget = budget;
+    }
+
+    /// A buffer of at least `len` and less than twice as many bytes, with whatever is in it.
+    pub(super) fn take(&mut self, len: usize) -> Box<[u8]> {
+        let fits = |spare: &Box<[u8]>| spare.len() >= len && spare.len() / 2 < len;
+        let buffer = match self.spare.iter().rposition(fits) {
+            Some(at) => {
+                let spare = self.spare.swap_remove(at);
+                self.spare_bytes -= spare.len();
+                spare
+            }
+            None => vec![0; len].into_boxed_slice(),
+        };
+        self.lent += buffer.len();
+        buffer
+    }
+
+    /// Takes a buffer back.
+    pub(super) fn give(&mut self, buffer: Box<[u8]>) {
+        debug_assert!(self.lent >= buffer.len());
+        self.lent -= buffer.len();
+        let held = self.lent + self.spare_bytes + buffer.len();
+        if !buffer.is_empty() && self.spare.len() < SPARES && held <= self.budget {
+            self.spare_bytes += buffer.len();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// Whether rings hold more than the budget and should part with what they do not need.
+    pub(super) const fn is_over(&self) -> bool {
+        self.lent > self.budget
+    }
+
+    /// Bytes that rings and spares hold.
+    pub(super) const fn bytes(&self) -> usize {
+        self.lent + self.spare_bytes
+    }
+
+    /// Gives every spare back to the allocator.
+    pub(super) fn shrink(&mut self) {
+        self.spare = Vec::new();
+        self.spare_bytes = 0;
+    }
+}
+
+/// Chunks that borrowed writes are copied into.
+#[derive(Debug)]
+pub(super) struct ChunkPool {
+    spare: Vec<Vec<u8>>,
+    spare_bytes: usize,
+    budget: usize,
+}
+
+impl ChunkPool {
+    /// The smallest chunk, in bytes.
+    const MIN: usize = 256;
+    /// The largest chunk, in bytes.
+    pub(super) const MAX: usize = 64 << 10;
+
+    /// A pool that keeps at most `budget` bytes of spare chunks.
+    pub(super) const fn new(budget: usize) -> Self {
+        Self { spare: Vec::new(), spare_bytes: 0, budget }
+    }
+
+    /// An empty chunk with room for `want` bytes, or for [`Self::MAX`] if that is less.
+    pub(super) fn take(&mut self, want: usize) -> Vec<u8> {
+        let want = want.clamp(Self::MIN, Self::MAX);
+        if let Some(at) = self.spare.iter().rposition(|spare| spare.capacity() >= want) {
+            let spare = self.spare.swap_remove(at);
+            self.spare_bytes -= spare.capacity();
+            return spare;
+        }
+        Vec::with_capacity(want.next_power_of_two())
+    }
+
+    /// Takes a chunk back.
+    pub(super) fn give(&mut self, mut chunk: Vec<u8>) {
+        if self.spare.len() < SPARES && self.spare_bytes + chunk.capacity() <= self.budget {
+            chunk.clear();
+            self.spare_bytes += chunk.capacity();
+            self.spare.push(chunk);
+        }
+    }
+
+    /// Gives every spare back to the allocator.
+    pub(super) fn shrink(&mut self) {
+        self.spare = Vec::new();
+        self.spare_bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_that_was_given_back_is_lent_again() {
+        let mut pool = RingPool::new(4096);
+        let ring = pool.take(1024);
+        let at = ring.as_ptr();
+        pool.give(ring);
+        assert_eq!(pool.take(1024).as_ptr(), at);
+    }
+
+    #[test]
+    fn spares_stay_within_the_budget() {
+        let mut pool = RingPool::new(4096);
+        let rings = [pool.take(4096), pool.take(4096), pool.take(4096)];
+        assert!(pool.is_over());
+        rings.into_iter().for_each(|ring| pool.give(ring));
+        assert_eq!(pool.bytes(), 4096);
+        pool.shrink();
+        assert_eq!(pool.bytes(), 0);
+    }
+
+    #[test]
+    fn a_small_ring_does_not_take_a_large_spare() {
+        let mut pool = RingPool::new(4096);
+        let ring = pool.take(4096);
+        pool.give(ring);
+        assert_eq!(pool.take(256).len(), 256);
+    }
+
+    #[test]
+    fn chunks_are_recycled_empty() {
+        let mut pool = ChunkPool::new(ChunkPool::MAX);
+        let mut chunk = pool.take(1000);
+        assert_eq!(chunk.capacity(), 1024);
+        chunk.extend_from_slice(b"old");
+        let at = chunk.as_ptr();
+        pool.give(chunk);
+        let again = pool.take(500);
+        assert_eq!((again.as_ptr(), again.len()), (at, 0));
+        pool.give(Vec::with_capacity(2 * ChunkPool::MAX));
+        assert_eq!(pool.spare_bytes, 0);
+    }
+}
