@@ -35,8 +35,8 @@ impl RingPool {
 
     /// A buffer of at least `len` and less than twice as many bytes, with whatever is in it.
     pub(super) fn take(&mut self, len: usize) -> Box<[u8]> {
-        let fits = |spare: &Box<[u8]>| spare.len() >= len && spare.len() / 2 < len;
-        let buffer = match self.spare.iter().rposition(fits) {
+        let fits = |spare: usize| spare >= len && spare / 2 < len;
+        let buffer = match self.spare.iter().rposition(|spare| fits(spare.len())) {
             Some(at) => {
                 let spare = self.spare.swap_remove(at);
                 self.spare_bytes -= spare.len();
@@ -132,7 +132,8 @@ mod tests {
         let ring = pool.take(1024);
         let at = ring.as_ptr();
         pool.give(ring);
-        assert_eq!(pool.take(1024).as_ptr(), at);
+        let again = pool.take(1024);
+        assert_eq!(again.as_ptr(), at);
     }
 
     #[test]
@@ -140,7 +141,9 @@ mod tests {
         let mut pool = RingPool::new(4096);
         let rings = [pool.take(4096), pool.take(4096), pool.take(4096)];
         assert!(pool.is_over());
-        rings.into_iter().for_each(|ring| pool.give(ring));
+        for ring in rings {
+            pool.give(ring);
+        }
         assert_eq!(pool.bytes(), 4096);
         pool.shrink();
         assert_eq!(pool.bytes(), 0);

@@ -207,7 +207,7 @@ mod tests {
                     read += n as u64;
                     take -= n;
                 }
-                let missing = (read..).find(|&at| !received[at as usize]).unwrap();
+                let missing = read + received[read as usize..].iter().take_while(|&&r| r).count() as u64;
                 assert_eq!(ring.ready(), missing);
                 assert!(ring.buffer.len() as u64 <= 2 * WINDOW);
             }

@@ -67,6 +67,20 @@ fn deliver(streams: &mut Streams, now: Time, bytes: &[u8]) -> Result<(), Transpo
     Frames::new(bytes).try_for_each(|frame| handle(streams, now, &frame?.1))
 }
 
+/// A packet with these frames arrived.
+fn acked(streams: &mut Streams, sent: &[SentFrame]) {
+    for frame in sent {
+        streams.on_acked(frame);
+    }
+}
+
+/// A packet with these frames was lost.
+fn lost(streams: &mut Streams, sent: &[SentFrame]) {
+    for frame in sent {
+        streams.on_lost(frame);
+    }
+}
+
 /// Exchanges packets until neither end has any more, none lost.
 fn settle(ends: &mut [Streams; 2]) {
     loop {
@@ -74,7 +88,7 @@ fn settle(ends: &mut [Streams; 2]) {
         for from in 0..2 {
             while let Some((bytes, sent)) = packet(&mut ends[from], 1200) {
                 deliver(&mut ends[1 - from], Time::ZERO, &bytes).unwrap();
-                sent.iter().for_each(|frame| ends[from].on_acked(frame));
+                acked(&mut ends[from], &sent);
                 moved = true;
             }
         }
@@ -205,16 +219,16 @@ fn conversation(seed: u64, loss: u64, config: &StreamConfig) {
         while !flights.is_empty() && rng.below(10) < 5 {
             let at = rng.below(flights.len() as u64) as usize;
             let Flight { from, bytes, sent } = flights.swap_remove(at);
-            let lost = rng.below(100) < loss;
+            let dropped = rng.below(100) < loss;
             let (forward, late) = (1 - from, rng.below(50) == 0);
-            if lost || late {
-                sent.iter().for_each(|frame| ends[from].on_lost(frame));
+            if dropped || late {
+                lost(&mut ends[from], &sent);
             }
             if late {
                 flights.push(Flight { from, bytes, sent });
-            } else if !lost {
+            } else if !dropped {
                 deliver(&mut ends[forward], now, &bytes).unwrap();
-                sent.iter().for_each(|frame| ends[from].on_acked(frame));
+                acked(&mut ends[from], &sent);
             }
         }
         let done = apps.iter().all(App::is_done) && flights.is_empty();
@@ -314,7 +328,7 @@ fn lost_data_goes_before_new_data() {
     ends[0].write(id, &[1; 10_000]).unwrap();
     let first = packet(&mut ends[0], 1200).unwrap();
     packet(&mut ends[0], 1200).unwrap();
-    first.1.iter().for_each(|frame| ends[0].on_lost(frame));
+    lost(&mut ends[0], &first.1);
     assert_eq!(packet(&mut ends[0], 1200).unwrap().0, first.0);
 }
 
@@ -422,7 +436,7 @@ fn a_stop_is_answered_by_a_reset() {
     let (bytes, sent) = packet(&mut ends[1], 1200).unwrap();
     // Lost once.
     drop(bytes);
-    sent.iter().for_each(|frame| ends[1].on_lost(frame));
+    lost(&mut ends[1], &sent);
     let (bytes, _) = packet(&mut ends[1], 1200).unwrap();
     deliver(&mut ends[0], Time::ZERO, &bytes).unwrap();
     assert_eq!(events(&mut ends[0]), [StreamEvent::Stopped { id, code: AppCode(3) }]);
@@ -573,17 +587,17 @@ fn one_byte_fragments_close_the_connection_before_memory_is_twice_the_window() {
 fn windows_grow_for_a_reader_that_keeps_up() {
     let mut ends = pair(&StreamConfig::default());
     let id = ends[0].open(Dir::Uni).unwrap();
-    ends[0].write(id, b"x").unwrap();
+    let (data, mut buffer) = (vec![7; 50_000], vec![0; 65_536]);
     for round in 0..200 {
         // Everything that the window allows, each round trip.
         let now = Time::from_nanos(round * 20_000_000);
-        while ends[0].write(id, &[7; 50_000]).is_ok() {
+        while ends[0].write(id, &data).is_ok() {
             while let Some((bytes, sent)) = packet(&mut ends[0], 1200) {
                 deliver(&mut ends[1], now, &bytes).unwrap();
-                sent.iter().for_each(|frame| ends[0].on_acked(frame));
+                acked(&mut ends[0], &sent);
             }
         }
-        while let Ok(n) = ends[1].read(id, &mut [0; 65_536]) {
+        while let Ok(n) = ends[1].read(id, &mut buffer) {
             assert!(n > 0);
         }
         while let Some((bytes, _)) = packet(&mut ends[1], 1200) {
