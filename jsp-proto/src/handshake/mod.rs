@@ -33,6 +33,7 @@ mod peek;
 mod proof;
 mod ranges;
 mod schedule;
+mod secret_file;
 mod server;
 mod transcript;
 mod verify;
@@ -51,6 +52,7 @@ pub use names::{AlpnList, BadAlpn, BadServerName, ServerName};
 pub use output::{Completed, Output, SignRequest};
 pub use peek::{ClientHelloInfo, Peeked, peek_client_hello};
 pub use schedule::{BadExport, export};
+pub use secret_file::{BadSecret, decode_secret, encode_secret};
 pub use server::Server;
 pub use verify::{
     AcceptAny, AllowList, Peer, PinStore, Pinned, Rejected, TrustOnFirstUse, Verifier,
