@@ -46,9 +46,9 @@ pub(super) fn alpn<'a>(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoAlpn;
 
-/// What both ends named, in the order of this end's list.
+/// What both ends named, in the order of this end's list; reserved numbers never mean anything.
 pub(super) fn features(own: &[Feature], peer: &[Feature]) -> Vec<Feature> {
-    own.iter().copied().filter(|feature| peer.contains(feature)).collect()
+    own.iter().copied().filter(|f| !f.is_reserved() && peer.contains(f)).collect()
 }
 
 #[cfg(test)]
@@ -102,11 +102,20 @@ mod tests {
         assert_eq!(version(&[reserved, a], &[reserved, a]), Some(a));
     }
 
+    #[test]
+    fn a_reserved_feature_is_never_in_use() {
+        let both = [Feature(0x1a2a), Feature(7)];
+        assert_eq!(features(&both, &both), [Feature(7)]);
+    }
+
     quickcheck! {
         fn a_feature_is_in_use_if_both_ends_named_it(own: Vec<u16>, peer: Vec<u16>) -> bool {
             let wrap = |list: &[u16]| list.iter().copied().map(Feature).collect::<Vec<_>>();
             let common = features(&wrap(&own), &wrap(&peer));
-            own.iter().all(|&f| common.contains(&Feature(f)) == peer.contains(&f))
+            own.iter().all(|&f| {
+                let meant = !Feature(f).is_reserved();
+                common.contains(&Feature(f)) == (meant && peer.contains(&f))
+            })
         }
     }
 }
