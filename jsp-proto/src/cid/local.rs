@@ -85,6 +85,12 @@ impl LocalIds {
         self.limit = usize::try_from(limit).map_or(MAX_ACTIVE, |limit| limit.min(MAX_ACTIVE));
     }
 
+    /// Whether [`next_to_issue`](Self::next_to_issue) has one.
+    pub fn has_issue(&self) -> bool {
+        let room = self.active() < self.limit && u16::try_from(self.next_sequence).is_ok();
+        room || self.slots.iter().flatten().any(|active| active.to_send)
+    }
+
     /// The next ID that the peer should be told of, for the first time or again after a loss. It
     /// counts as told.
     pub fn next_to_issue(&mut self) -> Option<NewConnectionId> {

@@ -168,6 +168,11 @@ impl RemoteIds {
         Ok(true)
     }
 
+    /// Whether [`next_retirement`](Self::next_retirement) has one.
+    pub const fn has_retirement(&self) -> bool {
+        self.to_send != 0
+    }
+
     /// The next sequence number to send a RETIRE_CONNECTION_ID of. It counts as sent.
     pub const fn next_retirement(&mut self) -> Option<u64> {
         if self.to_send == 0 {

@@ -1,1 +1,226 @@
-//! (being written)
+//! One connection: the facade that brings the rooms below it together.
+//!
+//! ```text
+//!  datagrams ──▶ input ──▶ frames ──▶ handshake, streams, recovery, path
+//!  now ────────▶ timers ─┘                    │
+//!  application ─▶ (this file)                 ▼
+//!  events ◀───── events        datagrams ◀── output ◀── packet
+//! ```
+//!
+//! It owns no socket and no clock. Every call is legal at any time; a connection that has ended
+//! says so once, by [`Event::Closed`].
+
+mod close;
+mod config;
+mod establish;
+mod events;
+mod frames;
+mod input;
+mod output;
+mod packet;
+mod spaces;
+mod stats;
+mod streams;
+mod timers;
+
+pub use config::TransportConfig;
+pub use events::Event;
+pub use establish::ExportError;
+pub(crate) use establish::{FirstFlight, Setup};
+pub use stats::{Counts, Stats};
+
+use crate::cid::{LocalIds, RemoteIds};
+use crate::crypto::{Provider, Suite};
+use crate::handshake::{Completed, Handshake, Identity};
+use crate::ids::{ConnectionHandle, ConnectionId, Side};
+use crate::path::Path;
+use crate::record::SentFrame;
+use crate::recovery::Recovery;
+use crate::rng::Rng;
+use crate::stream::Streams;
+use crate::time::{Duration, Time};
+use crate::wire::parameters::Parameters;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// Where a connection is in its life; see `close.rs` for how it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Handshake,
+    Established,
+    Closing,
+    Draining,
+    Drained,
+}
+
+impl Phase {
+    const fn is_open(self) -> bool {
+        matches!(self, Self::Handshake | Self::Established)
+    }
+}
+
+/// One connection of an [`Endpoint`](crate::endpoint::Endpoint).
+pub struct Connection {
+    side: Side,
+    handle: ConnectionHandle,
+    phase: Phase,
+    config: Arc<TransportConfig>,
+    provider: Arc<dyn Provider>,
+    rng: Rng,
+    /// The latest time that was seen: inside, time never runs back.
+    now: Time,
+    began: Time,
+
+    spaces: spaces::Spaces,
+    recovery: Recovery,
+    path: Path,
+    streams: Streams,
+    local_ids: LocalIds,
+    remote_ids: RemoteIds,
+
+    /// The handshake, until it is confirmed.
+    handshake: Option<Handshake>,
+    completed: Option<Completed>,
+    suite: Option<Suite>,
+    peer: Option<Box<Parameters>>,
+    confirmed: bool,
+    handshake_done_owed: bool,
+    handshake_deadline: Time,
+    handshake_time: Option<Duration>,
+    deferred: input::Deferred,
+
+    /// The destination of the client's Initials: the client's random choice, or the Retry's source.
+    initial_dcid: ConnectionId,
+    /// The client's first choice.
+    original_dcid: ConnectionId,
+    retry_scid: Option<ConnectionId>,
+    /// Length of the ClientHello that this end sent; 0 on a server.
+    hello_len: usize,
+    /// The source of the peer's first packet.
+    peer_scid: Option<ConnectionId>,
+    /// The destination that the last packet named, known to be ours.
+    last_dcid: ConnectionId,
+    /// What a Retry demanded in each Initial.
+    token: Vec<u8>,
+
+    idle: timers::Idle,
+    paced_until: Option<Time>,
+    ping_owed: bool,
+    /// Whether the packet that is being sealed probes the path's MTU.
+    mtu_probe: bool,
+    /// Client: the server has shown that it knows our address to be valid.
+    peer_validated: bool,
+    /// New packet keys were asked for.
+    update_owed: bool,
+    close: close::Close,
+    events: events::Events,
+    counts: Counts,
+    /// Records of the frames of the packet that is being written; kept for its capacity.
+    sent: Vec<SentFrame>,
+}
+
+impl Connection {
+    /// What happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events
+            .pop()
+            .or_else(|| self.streams.poll_event().map(Event::Stream))
+            .or_else(|| self.events.pop_closed())
+    }
+
+    /// Asks the peer for a sign of life.
+    pub fn ping(&mut self) {
+        self.ping_owed = self.phase == Phase::Established;
+    }
+
+    /// Moves to new packet keys as soon as that is allowed. The engine does so by itself long before
+    /// the cipher's limits.
+    pub fn update_keys(&mut self) {
+        self.update_owed = true;
+    }
+
+    /// Which end this is.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// The connection's place in its endpoint.
+    pub fn handle(&self) -> ConnectionHandle {
+        self.handle
+    }
+
+    /// The peer's address.
+    pub fn remote(&self) -> SocketAddr {
+        self.path.remote()
+    }
+
+    /// The application protocol that was agreed on, once connected, if any was offered.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.completed.as_ref()?.alpn.as_deref()
+    }
+
+    /// The peer's verified identity, once connected; `None` for a client that has none.
+    pub fn peer_identity(&self) -> Option<&Identity> {
+        self.completed.as_ref()?.peer.as_ref()
+    }
+
+    /// The cipher suite, once it is negotiated.
+    pub fn suite(&self) -> Option<Suite> {
+        self.suite
+    }
+
+    /// Whether the handshake has completed and the connection has not ended.
+    pub fn is_established(&self) -> bool {
+        self.phase == Phase::Established
+    }
+
+    /// Whether the connection has ended; [`Event::Closed`] tells why.
+    pub fn is_closed(&self) -> bool {
+        !self.phase.is_open()
+    }
+
+    /// Whether nothing more will be sent or awaited: the endpoint can release it.
+    pub fn is_drained(&self) -> bool {
+        self.phase == Phase::Drained
+    }
+
+    /// A snapshot of what was measured so far.
+    pub fn stats(&self) -> Stats {
+        let mut counts = self.counts;
+        counts.key_updates = self.spaces.data_keys.as_ref().map_or(0, |keys| keys.generation());
+        Stats {
+            counts,
+            suite: self.suite,
+            provider: self.provider.name(),
+            handshake: self.handshake_time,
+            streams: self.streams.stats(),
+            path: self.path.stats(),
+        }
+    }
+
+    /// The time to act at: never before one that was seen.
+    fn clock(&mut self, now: Time) -> Time {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// How long the peer may hold acknowledgements back.
+    fn peer_ack_delay(&self) -> Duration {
+        self.peer.as_ref().map_or(Duration::ZERO, |peer| peer.max_ack_delay())
+    }
+}
+
+impl core::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Connection")
+            .field("side", &self.side)
+            .field("handle", &self.handle)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "rustcrypto"))]
+mod tests;

@@ -191,12 +191,12 @@ impl Path {
         }
     }
 
-    /// A datagram of `bytes` bytes was sent.
-    pub fn on_datagram_sent(&mut self, bytes: usize) {
+    /// Datagrams of `bytes` bytes in all were sent.
+    pub fn on_datagrams_sent(&mut self, bytes: usize, datagrams: usize) {
         let bytes = bytes as u64;
         self.amplification.on_sent(bytes);
         self.counts.sent_bytes += bytes;
-        self.counts.sent_datagrams += 1;
+        self.counts.sent_datagrams += datagrams as u64;
     }
 
     /// A packet was sent; `in_flight` includes it. `app_limited`: the application had no more to send.

@@ -1,0 +1,54 @@
+//! What a connection tells its application.
+
+use crate::error::CloseReason;
+use crate::handshake::SignRequest;
+use crate::stream::StreamEvent;
+use alloc::collections::VecDeque;
+
+/// Something that the application may want to act on.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A proof must be signed; answered by
+    /// [`Connection::provide_signature`](super::Connection::provide_signature). Nothing else waits
+    /// for it: the engine goes on with what it can.
+    Sign(SignRequest),
+    /// The handshake completed: the peer's identity is verified and data can be sent.
+    Connected,
+    /// Client: the server, too, has completed the handshake. Server: told with `Connected`.
+    Confirmed,
+    /// A stream has something to tell.
+    Stream(StreamEvent),
+    /// The connection ended. Told once, as the last event.
+    Closed(CloseReason),
+}
+
+/// Events that await the application. Streams keep their own, bounded queue.
+#[derive(Debug, Default)]
+pub(super) struct Events {
+    queue: VecDeque<Event>,
+    closed: bool,
+}
+
+impl Events {
+    /// Queues an event; nothing follows [`Event::Closed`].
+    pub(super) fn push(&mut self, event: Event) {
+        if self.closed {
+            return;
+        }
+        self.closed = matches!(event, Event::Closed(_));
+        self.queue.push_back(event);
+    }
+
+    /// The next event, unless it is the last one, for which [`Self::pop_closed`] asks.
+    pub(super) fn pop(&mut self) -> Option<Event> {
+        if matches!(self.queue.front(), Some(Event::Closed(_))) {
+            return None;
+        }
+        self.queue.pop_front()
+    }
+
+    /// The last event, once all before it are gone.
+    pub(super) fn pop_closed(&mut self) -> Option<Event> {
+        self.queue.pop_front_if(|event| matches!(event, Event::Closed(_)))
+    }
+}

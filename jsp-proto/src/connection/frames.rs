@@ -1,0 +1,186 @@
+//! What each frame does, and what becomes of the frames that were sent.
+
+use super::{Connection, Event};
+use crate::cid::{LocalIds, RemoteIds};
+use crate::error::{CloseReason, Code, TransportError};
+use crate::handshake::Handshake;
+use crate::ids::{Side, Space};
+use crate::record::SentFrame;
+use crate::recovery::Sink;
+use crate::stream::Streams;
+use crate::time::Time;
+use crate::wire::frame::{AckFrame, Frame};
+use alloc::string::String;
+
+impl Connection {
+    pub(super) fn on_frame(
+        &mut self,
+        now: Time,
+        space: Space,
+        frame: Frame<'_>,
+    ) -> Result<(), TransportError> {
+        match frame {
+            Frame::Padding(_) | Frame::Ping => Ok(()),
+            Frame::Ack(ack) => self.on_ack(now, space, &ack),
+            Frame::Crypto { offset, data } => match &mut self.handshake {
+                Some(handshake) => handshake.receive(space, offset, data),
+                // The handshake is over: this is a copy of what was answered long ago.
+                None => Ok(()),
+            },
+            Frame::Stream(frame) => {
+                self.streams.on_stream(now, self.path.rtt().smoothed(), &frame)
+            }
+            Frame::ResetStream { id, code, final_size } => {
+                self.streams.on_reset_stream(id, code, final_size)
+            }
+            Frame::StopSending { id, code } => self.streams.on_stop_sending(id, code),
+            Frame::MaxData(max) => {
+                self.streams.on_max_data(max);
+                Ok(())
+            }
+            Frame::MaxStreamData { id, max } => self.streams.on_max_stream_data(id, max),
+            Frame::MaxStreams { dir, max } => {
+                self.streams.on_max_streams(dir, max);
+                Ok(())
+            }
+            // Told for the sake of statistics only: credit grows with what the application reads.
+            Frame::DataBlocked(_) | Frame::StreamsBlocked { .. } => Ok(()),
+            Frame::StreamDataBlocked { id, .. } => self.streams.on_stream_data_blocked(id),
+            Frame::NewConnectionId(frame) => self.remote_ids.on_new(&frame),
+            Frame::RetireConnectionId(sequence) => {
+                self.local_ids.on_retire(sequence, &self.last_dcid)
+            }
+            Frame::TransportClose(close) => {
+                let reason = CloseReason::RemoteError {
+                    code: close.code,
+                    frame: close.frame,
+                    reason: String::from_utf8_lossy(close.reason).into_owned(),
+                };
+                self.on_peer_close(now, reason);
+                Ok(())
+            }
+            Frame::AppClose(close) => {
+                let reason = String::from_utf8_lossy(close.reason).into_owned();
+                self.on_peer_close(now, CloseReason::Remote { code: close.code, reason });
+                Ok(())
+            }
+            Frame::HandshakeDone if self.completed.is_none() => {
+                let reason = "the handshake was confirmed before it was complete";
+                Err(TransportError::new(Code::PROTOCOL_VIOLATION, reason))
+            }
+            Frame::HandshakeDone => {
+                self.confirm();
+                Ok(())
+            }
+        }
+    }
+
+    fn on_ack(
+        &mut self,
+        now: Time,
+        space: Space,
+        ack: &AckFrame<'_>,
+    ) -> Result<(), TransportError> {
+        self.counts.acks_received += 1;
+        let max_ack_delay = self.peer_ack_delay();
+        let ((recovery, rtt), mut fates) = self.fates();
+        let report = recovery.on_ack(now, space, ack, rtt, max_ack_delay, &mut fates)?;
+        self.peer_validated |= self.side == Side::Client && space == Space::Handshake;
+        if space == Space::Data {
+            if let Some(keys) = &mut self.spaces.data_keys {
+                keys.on_acked(ack.largest);
+            }
+        }
+        let in_flight = self.recovery.in_flight();
+        self.path.on_ack(now, space, &report, in_flight);
+        Ok(())
+    }
+
+    /// Recovery with the path's estimate, and where the fates of frames go.
+    pub(super) fn fates(
+        &mut self,
+    ) -> ((&mut crate::recovery::Recovery, &mut crate::rtt::Rtt), Fates<'_>) {
+        let fates = Fates {
+            handshake: &mut self.handshake,
+            streams: &mut self.streams,
+            local_ids: &mut self.local_ids,
+            remote_ids: &mut self.remote_ids,
+            spaces: &mut self.spaces,
+            handshake_done_owed: &mut self.handshake_done_owed,
+        };
+        ((&mut self.recovery, self.path.rtt_mut()), fates)
+    }
+
+    fn on_peer_close(&mut self, now: Time, reason: CloseReason) {
+        self.drain(now, reason);
+    }
+
+    /// The handshake is confirmed: both ends have completed it.
+    pub(super) fn confirm(&mut self) {
+        if core::mem::replace(&mut self.confirmed, true) {
+            return;
+        }
+        self.discard(Space::Initial);
+        self.discard(Space::Handshake);
+        self.handshake = None;
+        if let Some(keys) = &mut self.spaces.data_keys {
+            keys.on_confirmed();
+        }
+        self.events.push(Event::Confirmed);
+    }
+}
+
+/// Everything that is told of the fate of a frame.
+pub(super) struct Fates<'a> {
+    handshake: &'a mut Option<Handshake>,
+    streams: &'a mut Streams,
+    local_ids: &'a mut LocalIds,
+    remote_ids: &'a mut RemoteIds,
+    spaces: &'a mut super::spaces::Spaces,
+    handshake_done_owed: &'a mut bool,
+}
+
+impl Sink for Fates<'_> {
+    fn acked(&mut self, space: Space, frame: SentFrame) {
+        match frame {
+            SentFrame::Ack(largest) => {
+                if let Some(inbound) = self.spaces.inbound(space) {
+                    inbound.window.set_floor(largest);
+                }
+            }
+            SentFrame::Crypto { start, len } => {
+                if let Some(handshake) = self.handshake {
+                    handshake.on_acked(space, start, len);
+                }
+            }
+            SentFrame::RetireConnectionId(sequence) => self.remote_ids.on_retire_acked(sequence),
+            SentFrame::NewConnectionId(_) | SentFrame::HandshakeDone => {}
+            SentFrame::Stream { .. }
+            | SentFrame::ResetStream(_)
+            | SentFrame::StopSending(_)
+            | SentFrame::MaxData
+            | SentFrame::MaxStreamData(_)
+            | SentFrame::MaxStreams(_) => self.streams.on_acked(&frame),
+        }
+    }
+
+    fn lost(&mut self, space: Space, frame: SentFrame) {
+        match frame {
+            SentFrame::Ack(_) => {}
+            SentFrame::Crypto { start, len } => {
+                if let Some(handshake) = self.handshake {
+                    handshake.on_lost(space, start, len);
+                }
+            }
+            SentFrame::NewConnectionId(sequence) => self.local_ids.on_lost(sequence),
+            SentFrame::RetireConnectionId(sequence) => self.remote_ids.on_retire_lost(sequence),
+            SentFrame::HandshakeDone => *self.handshake_done_owed = true,
+            SentFrame::Stream { .. }
+            | SentFrame::ResetStream(_)
+            | SentFrame::StopSending(_)
+            | SentFrame::MaxData
+            | SentFrame::MaxStreamData(_)
+            | SentFrame::MaxStreams(_) => self.streams.on_lost(&frame),
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Datagrams out: what is due is written, sealed and remembered.
+
+use super::packet::{self, Draft, HeaderFields};
+use super::spaces::Spaces;
+use super::{Connection, Phase};
+use crate::crypto::TAG_LEN;
+use crate::ids::{ConnectionId, Ecn, PathId, Side, Space};
+use crate::path::Quota;
+use crate::record::{SentFrame, SentPacket, Transmit};
+use crate::time::Time;
+use crate::wire::frame::{AckFrame, Frame};
+use crate::wire::header::FIXED;
+use crate::wire::parameters::MIN_DATAGRAM;
+use crate::wire::{Full, Put, Writer};
+
+/// The largest UDP payload over IPv4: what one train of segments may hold in all.
+const MAX_TRAIN: usize = 65_507;
+/// Room that a handshake packet should have beyond its header before it is begun.
+const MIN_ROOM: usize = 128;
+/// What the anti-amplification limit must let out for the handshake to go on: slivers are not worth
+/// a datagram.
+pub(super) const MIN_FLIGHT: usize = 600;
+
+/// What a packet may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// Acknowledgements alone: the window is full.
+    Acks,
+    /// Anything.
+    All,
+    /// Anything, and something that elicits an acknowledgement in any case.
+    Probe,
+}
+
+impl Connection {
+    /// Writes datagrams that are due to `out`: at most `max_segments` of one size (the last may be
+    /// shorter), for one system call. To be called until it returns `None`.
+    ///
+    /// `out` should hold 65,535 bytes. If it is smaller than the path's datagrams, nothing is
+    /// written and nothing changes.
+    pub fn poll_transmit(
+        &mut self,
+        now: Time,
+        out: &mut [u8],
+        max_segments: usize,
+    ) -> Option<Transmit> {
+        let now = self.clock(now);
+        if out.len() < usize::from(self.path.mtu()) || max_segments == 0 {
+            return None;
+        }
+        self.update_keys_if_due(now);
+        match self.phase {
+            Phase::Handshake | Phase::Established => {}
+            Phase::Closing => return self.transmit_close(now, out),
+            Phase::Draining | Phase::Drained => return None,
+        }
+        if self.spaces.initial.is_some() || self.spaces.handshake.is_some() {
+            if let Some(transmit) = self.transmit_handshake(now, out) {
+                return Some(transmit);
+            }
+        }
+        self.transmit_data(now, out, max_segments).or_else(|| self.transmit_mtu_probe(now, out))
+    }
+
+    /// One datagram of coalesced packets, while the handshake lasts.
+    fn transmit_handshake(&mut self, now: Time, out: &mut [u8]) -> Option<Transmit> {
+        let limit = usize::from(self.path.mtu()).min(self.amplification_budget());
+        let datagram = out.get_mut(..limit)?;
+        self.sent.clear();
+        let mut drafts: [Option<Draft>; 3] = [None; 3];
+        let mut at = 0;
+        let mut padded = false;
+        for space in Space::ALL {
+            let Some(content) = self.handshake_content(now, space, limit) else { continue };
+            if at > 0 && datagram.len() < at + MIN_ROOM {
+                break;
+            }
+            let Some(mut draft) = self.compose(now, space, content, datagram, at) else {
+                continue;
+            };
+            draft.pad(datagram, 0);
+            at = draft.start + draft.len();
+            // RFC 9000, section 14.1: every datagram of a client's Initial, and those of a server's
+            // that elicit an acknowledgement.
+            padded |= space == Space::Initial && (self.side == Side::Client || draft.ack_eliciting);
+            drafts[space.index()] = Some(draft);
+        }
+        let last = drafts.iter_mut().flatten().last()?;
+        let min = if padded { usize::from(MIN_DATAGRAM).saturating_sub(last.start) } else { 0 };
+        last.pad(datagram, min);
+        let len = last.start + last.len();
+        for draft in drafts.iter().flatten() {
+            self.seal(now, draft, datagram);
+        }
+        if self.side == Side::Client && drafts[Space::Handshake.index()].is_some() {
+            // RFC 9001, section 4.9.1: the server has our Handshake packets to go on with.
+            self.discard(Space::Initial);
+        }
+        Some(self.transmit(len, len))
+    }
+
+    /// What a space of the handshake, or application data beside it, has to send, if anything.
+    fn handshake_content(&self, now: Time, space: Space, limit: usize) -> Option<Content> {
+        if !self.spaces.can_seal(space) {
+            return None;
+        }
+        let ack_due = self.ack_due(now, space);
+        let probe = self.recovery.probes(space) > 0;
+        let wants = match space {
+            Space::Data => self.wants_data(),
+            _ => self.handshake.as_ref().is_some_and(|handshake| handshake.has_crypto(space)),
+        };
+        let open = self.path.quota(now, self.recovery.in_flight()) != Quota::Window;
+        let fits = open && limit >= MIN_FLIGHT;
+        match (probe, wants && fits, ack_due) {
+            (true, ..) if limit >= MIN_FLIGHT => Some(Content::Probe),
+            (_, true, _) => Some(Content::All),
+            (_, _, true) if limit > MIN_ROOM => Some(Content::Acks),
+            _ => None,
+        }
+    }
+
+    /// A train of packets of application data, of the path's full size but for the last.
+    fn transmit_data(
+        &mut self,
+        now: Time,
+        out: &mut [u8],
+        max_segments: usize,
+    ) -> Option<Transmit> {
+        if !self.spaces.can_seal(Space::Data) {
+            return None;
+        }
+        let size = usize::from(self.path.mtu());
+        let train = max_segments.min(out.len().min(MAX_TRAIN) / size).max(1);
+        let mut len = 0;
+        let mut budget = self.data_budget(now);
+        for _ in 0..train {
+            let Some(content) = self.data_content(now, size, budget) else { break };
+            let Some(datagram) = out.get_mut(len..len + size) else { break };
+            self.sent.clear();
+            let Some(mut draft) = self.compose(now, Space::Data, content, datagram, 0) else {
+                break;
+            };
+            draft.pad(datagram, 0);
+            self.seal(now, &draft, datagram);
+            len += draft.len();
+            budget = budget.saturating_sub(draft.len() as u64);
+            if draft.len() < size {
+                break;
+            }
+        }
+        if len > 0 && budget >= size as u64 && !self.wants_data() {
+            self.recovery.on_app_limited();
+        }
+        (len > 0).then(|| self.transmit(len, size.min(len)))
+    }
+
+    /// How many bytes that count as in flight may be sent now.
+    fn data_budget(&mut self, now: Time) -> u64 {
+        self.paced_until = None;
+        if self.recovery.is_full(Space::Data) || !self.wants_data() {
+            return 0;
+        }
+        match self.path.quota(now, self.recovery.in_flight()) {
+            Quota::Open(bytes) => bytes,
+            Quota::Window => 0,
+            Quota::Paced(at) => {
+                self.paced_until = Some(at);
+                0
+            }
+        }
+    }
+
+    /// What the next packet of application data may hold, if there is one to send.
+    fn data_content(&self, now: Time, size: usize, budget: u64) -> Option<Content> {
+        if self.recovery.probes(Space::Data) > 0 {
+            Some(Content::Probe)
+        } else if budget >= size as u64 && self.wants_data() {
+            Some(Content::All)
+        } else {
+            self.ack_due(now, Space::Data).then_some(Content::Acks)
+        }
+    }
+
+    fn transmit_mtu_probe(&mut self, now: Time, out: &mut [u8]) -> Option<Transmit> {
+        if !self.confirmed {
+            return None;
+        }
+        let size = usize::from(self.path.next_mtu_probe(now)?);
+        let Quota::Open(_) = self.path.quota(now, self.recovery.in_flight()) else { return None };
+        let datagram = out.get_mut(..size)?;
+        self.sent.clear();
+        let (mut draft, frames) = self.begin(Space::Data, datagram, 0)?;
+        let mut w = Writer::new(datagram.get_mut(frames..)?);
+        Frame::Ping.encode(&mut w).ok()?;
+        draft.end += w.len();
+        draft.ack_eliciting = true;
+        draft.in_flight = true;
+        draft.pad(datagram, size);
+        self.mtu_probe = true;
+        self.seal(now, &draft, datagram);
+        self.mtu_probe = false;
+        Some(self.transmit(size, size))
+    }
+
+    /// The farewell, in every space that the peer may be able to read.
+    fn transmit_close(&mut self, now: Time, out: &mut [u8]) -> Option<Transmit> {
+        if !self.close.owed {
+            return None;
+        }
+        let limit = usize::from(MIN_DATAGRAM).min(self.amplification_budget());
+        let datagram = out.get_mut(..limit)?;
+        let mut drafts: [Option<Draft>; 3] = [None; 3];
+        let mut at = 0;
+        self.sent.clear();
+        for space in Space::ALL {
+            if !self.spaces.can_seal(space) {
+                continue;
+            }
+            let Some((mut draft, frames)) = self.begin(space, datagram, at) else { continue };
+            let room = datagram.len().saturating_sub(TAG_LEN);
+            let Some(area) = datagram.get_mut(frames..room) else { continue };
+            let mut w = Writer::new(area);
+            let Some(frame) = self.close.frame(space) else { continue };
+            if frame.encode(&mut w).is_err() {
+                continue;
+            }
+            draft.end += w.len();
+            draft.pad(datagram, 0);
+            at = draft.start + draft.len();
+            drafts[space.index()] = Some(draft);
+        }
+        self.close.owed = false;
+        let initial = drafts[0].is_some() && self.side == Side::Client;
+        let last = drafts.iter_mut().flatten().last()?;
+        let min = if initial { usize::from(MIN_DATAGRAM).saturating_sub(last.start) } else { 0 };
+        last.pad(datagram, min);
+        let len = last.start + last.len();
+        for draft in drafts.iter().flatten() {
+            self.seal(now, draft, datagram);
+        }
+        Some(self.transmit(len, len))
+    }
+
+    /// Begins a packet at `at`; returns it with the offset of its frames.
+    fn begin(&mut self, space: Space, datagram: &mut [u8], at: usize) -> Option<(Draft, usize)> {
+        let number = self.recovery.next_number(space, &mut self.rng);
+        let dcid = self.remote_ids.current();
+        let scid = match space {
+            Space::Data => ConnectionId::EMPTY,
+            Space::Initial | Space::Handshake => self.local_ids.first(),
+        };
+        let fields = HeaderFields {
+            space,
+            number,
+            largest_acked: self.recovery.largest_acked(space),
+            dcid: &dcid,
+            scid: &scid,
+            token: &self.token,
+            key_phase: self.spaces.data_keys.as_ref().is_some_and(|keys| keys.phase()),
+        };
+        let room = datagram.len().checked_sub(TAG_LEN)?;
+        let mut w = Writer::new(datagram.get_mut(at..room)?);
+        let mut draft = packet::begin(&mut w, at, &fields).ok()?;
+        draft.frames = (self.sent.len(), self.sent.len());
+        Some((draft, draft.end))
+    }
+
+    /// Writes a packet's header and frames; `None` if nothing was to be said after all.
+    fn compose(
+        &mut self,
+        now: Time,
+        space: Space,
+        content: Content,
+        datagram: &mut [u8],
+        at: usize,
+    ) -> Option<Draft> {
+        let (mut draft, frames) = self.begin(space, datagram, at)?;
+        let room = datagram.len() - TAG_LEN;
+        let mut w = Writer::new(datagram.get_mut(frames..room)?);
+        let first_frame = self.sent.len();
+        if content != Content::Acks || self.ack_due(now, space) {
+            self.write_ack(now, space, &mut w);
+        }
+        let acks = w.len();
+        if content != Content::Acks {
+            match space {
+                Space::Data => self.write_data(&mut w),
+                _ => self.write_crypto(space, &mut w),
+            }
+        }
+        let overdue = acks > 0 && self.recovery.ping_due(space);
+        if w.len() == acks && (content == Content::Probe || overdue) {
+            // The window may be full: a lone PING is nothing that would fill it.
+            Frame::Ping.encode(&mut w).ok()?;
+        }
+        if w.is_empty() {
+            return None;
+        }
+        draft.ack_eliciting = w.len() > acks;
+        draft.in_flight = draft.ack_eliciting;
+        draft.end += w.len();
+        draft.frames = (first_frame, self.sent.len());
+        Some(draft)
+    }
+
+    fn update_keys_if_due(&mut self, now: Time) {
+        if let Some(keys) = &mut self.spaces.data_keys {
+            if let Err(error) = keys.check_limits() {
+                return self.fail(now, error);
+            }
+            if (self.update_owed || keys.update_due()) && keys.update(now) {
+                self.update_owed = false;
+            }
+        }
+    }
+
+    fn write_ack(&mut self, now: Time, space: Space, w: &mut Writer<'_>) {
+        let Some(inbound) = self.spaces.inbound(space) else { return };
+        if !inbound.acks.has_unsent() {
+            return;
+        }
+        let Some(largest) = inbound.window.largest() else { return };
+        let delay = inbound.acks.delay(now);
+        let ecn = inbound.acks.counts();
+        let ranges = inbound.window.ranges();
+        // At most half of the packet, so that acknowledgements never starve data.
+        let limit = w.room() / 2;
+        if w.attempt(|w| AckFrame::write(w, limit, ranges, delay, ecn)).is_ok() {
+            inbound.acks.on_sent();
+            self.counts.acks_sent += 1;
+            self.sent.push(SentFrame::Ack(largest));
+        }
+    }
+
+    fn write_crypto(&mut self, space: Space, w: &mut Writer<'_>) {
+        let limit = self.crypto_limit(space);
+        if let Some(handshake) = &mut self.handshake {
+            let written = handshake.write_crypto(space, w, &mut self.sent, limit);
+            self.counts.handshake_bytes_sent += written as u64;
+        }
+    }
+
+    fn write_data(&mut self, w: &mut Writer<'_>) {
+        // A frame that does not fit waits for the next packet.
+        let _ = self.write_control(w);
+        if self.streams.has_control() {
+            self.streams.write_control(w, &mut self.sent);
+        }
+        self.streams.write_data(w, &mut self.sent);
+    }
+
+    fn write_control(&mut self, w: &mut Writer<'_>) -> Result<(), Full> {
+        if self.handshake_done_owed {
+            Frame::HandshakeDone.encode(w)?;
+            self.handshake_done_owed = false;
+            self.sent.push(SentFrame::HandshakeDone);
+        }
+        while self.local_ids.has_issue() && w.room() >= 64 {
+            let Some(frame) = self.local_ids.next_to_issue() else { break };
+            Frame::NewConnectionId(frame).encode(w)?;
+            self.sent.push(SentFrame::NewConnectionId(frame.sequence));
+        }
+        while self.remote_ids.has_retirement() && w.room() >= 16 {
+            let Some(sequence) = self.remote_ids.next_retirement() else { break };
+            Frame::RetireConnectionId(sequence).encode(w)?;
+            self.sent.push(SentFrame::RetireConnectionId(sequence));
+        }
+        if self.ping_owed && w.put_u8(crate::wire::frame::kind::PING).is_ok() {
+            self.ping_owed = false;
+        }
+        Ok(())
+    }
+
+    /// Whether there is something to send that elicits an acknowledgement.
+    fn wants_data(&self) -> bool {
+        self.streams.can_send_data()
+            || self.streams.has_control()
+            || self.handshake_done_owed
+            || self.ping_owed
+            || self.local_ids.has_issue()
+            || self.remote_ids.has_retirement()
+    }
+
+    fn ack_due(&self, now: Time, space: Space) -> bool {
+        self.spaces.inbound_ref(space).is_some_and(|inbound| inbound.acks.is_due(now))
+    }
+
+    /// Seals a packet in its datagram and remembers it.
+    fn seal(&mut self, now: Time, draft: &Draft, datagram: &mut [u8]) {
+        let Some(packet) = datagram.get_mut(draft.start..draft.start + draft.len()) else { return };
+        debug_assert!(packet[0] & FIXED != 0);
+        draft.finish_header(packet);
+        let (number, at, len) = (draft.number, draft.number_at(), draft.number_len);
+        let sealed = match (draft.space, &mut self.spaces) {
+            (Space::Data, Spaces { data_keys: Some(keys), .. }) => {
+                keys.seal(PathId(0), number, packet, at, len)
+            }
+            (space, spaces) => match spaces.level(space) {
+                Some(level) => level.keys.seal(number, packet, at, len),
+                None => Ok(()),
+            },
+        };
+        if let Err(error) = sealed {
+            // The key's last packets; this one is garbage to the peer, the farewell is not.
+            self.fail(now, error);
+        }
+        let ecn = self.path.codepoint();
+        let size = if draft.in_flight { draft.len() as u16 } else { 0 };
+        let record = SentPacket {
+            time: now,
+            size,
+            ack_eliciting: draft.ack_eliciting,
+            mtu_probe: self.mtu_probe,
+            ecn,
+        };
+        let frames = self.sent.get(draft.frames.0..draft.frames.1).unwrap_or_default();
+        self.recovery.on_sent(draft.space, number, &record, frames);
+        let in_flight = self.recovery.in_flight();
+        self.path.on_packet_sent(draft.space, number, &record, in_flight, false);
+        if draft.ack_eliciting {
+            self.idle.on_sent(now);
+        }
+        self.counts.packets_sent += 1;
+    }
+
+    /// Bytes that the anti-amplification limit lets out.
+    fn amplification_budget(&self) -> usize {
+        usize::try_from(self.path.amplification_budget()).unwrap_or(usize::MAX)
+    }
+
+    fn transmit(&mut self, len: usize, segment: usize) -> Transmit {
+        let ecn: Ecn = self.path.codepoint();
+        self.path.on_datagrams_sent(len, len.div_ceil(segment));
+        Transmit { remote: self.path.remote(), local: self.path.local(), ecn, len, segment }
+    }
+}

@@ -1,0 +1,97 @@
+//! A packet being written: header, frames, and what must be remembered of them.
+
+use crate::crypto::TAG_LEN;
+use crate::ids::{ConnectionId, PacketNumber, Space};
+use crate::wire::header::{Encoded, Kind, encode_long, encode_short, set_length};
+use crate::wire::{Full, TruncatedNumber, Writer};
+
+/// What a packet's header says.
+pub(super) struct HeaderFields<'a> {
+    pub(super) space: Space,
+    pub(super) number: PacketNumber,
+    pub(super) largest_acked: Option<PacketNumber>,
+    pub(super) dcid: &'a ConnectionId,
+    pub(super) scid: &'a ConnectionId,
+    pub(super) token: &'a [u8],
+    pub(super) key_phase: bool,
+}
+
+/// A packet whose frames are written but which is not sealed: it may still be padded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draft {
+    pub(super) space: Space,
+    pub(super) number: PacketNumber,
+    /// Where the packet begins in the datagram.
+    pub(super) start: usize,
+    /// Where its frames end; the tag follows.
+    pub(super) end: usize,
+    header: Encoded,
+    pub(super) number_len: usize,
+    pub(super) ack_eliciting: bool,
+    /// Whether it counts as in flight: it is ack-eliciting or padded.
+    pub(super) in_flight: bool,
+    /// Its frames' records are `frames.0..frames.1` of the scratch list.
+    pub(super) frames: (usize, usize),
+}
+
+/// Begins a packet at the front of `w`; what is written behind it are its frames.
+pub(super) fn begin(
+    w: &mut Writer<'_>,
+    start: usize,
+    fields: &HeaderFields<'_>,
+) -> Result<Draft, Full> {
+    let number = TruncatedNumber::new(fields.number, fields.largest_acked);
+    let header = match fields.space {
+        Space::Initial | Space::Handshake => {
+            let initial = fields.space == Space::Initial;
+            let kind = if initial { Kind::Initial } else { Kind::Handshake };
+            encode_long(w, kind, fields.dcid, fields.scid, fields.token, number)?
+        }
+        Space::Data => encode_short(w, fields.dcid, fields.key_phase, number)?,
+    };
+    Ok(Draft {
+        space: fields.space,
+        number: fields.number,
+        start,
+        end: start + w.len(),
+        header,
+        number_len: number.len(),
+        ack_eliciting: false,
+        in_flight: false,
+        frames: (0, 0),
+    })
+}
+
+impl Draft {
+    /// Bytes of the packet, tag included.
+    pub(super) const fn len(&self) -> usize {
+        self.end + TAG_LEN - self.start
+    }
+
+    /// Where the packet number begins, within the packet.
+    pub(super) const fn number_at(&self) -> usize {
+        self.header.number_at
+    }
+
+    /// Pads the frames with zeros (PADDING) so that header protection has enough to sample, and that
+    /// the packet is at least `min` bytes long, as far as the datagram has room.
+    pub(super) fn pad(&mut self, datagram: &mut [u8], min: usize) {
+        let sampled = self.start + self.number_at() + TruncatedNumber::MAX_LEN;
+        let target = sampled.max((self.start + min).saturating_sub(TAG_LEN));
+        let target = target.min(datagram.len().saturating_sub(TAG_LEN));
+        if let Some(padding) = datagram.get_mut(self.end..target) {
+            padding.fill(0);
+            self.end = target;
+            self.in_flight |= min > 0;
+        }
+    }
+
+    /// Fills in a long header's length.
+    pub(super) fn finish_header(&self, packet: &mut [u8]) {
+        if let Some(field) =
+            self.header.length_at.and_then(|at| packet.get_mut(at..)?.first_chunk_mut())
+        {
+            set_length(field, self.len() - self.number_at());
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The packet-number spaces: what each has received, what it owes acknowledgements for, its keys.
+
+use crate::ids::{Ecn, PacketNumber, Space};
+use crate::protection::{DataKeys, LevelKeys, ReceivedWindow};
+use crate::recovery::AckScheduler;
+use crate::time::{Duration, Time};
+use alloc::boxed::Box;
+
+/// What arrived in a space.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    /// Refuses replays, and is what acknowledgements are built from.
+    pub(super) window: ReceivedWindow,
+    /// Decides when to acknowledge.
+    pub(super) acks: AckScheduler,
+}
+
+impl Inbound {
+    fn new(space: Space) -> Self {
+        Self { window: ReceivedWindow::new(), acks: AckScheduler::new(space) }
+    }
+
+    /// Notes a packet that was opened and processed. Its number is in the window already.
+    pub(super) fn on_packet(&mut self, now: Time, packet: Arrival, max_ack_delay: Duration) {
+        let Arrival { number, ack_eliciting, in_order, ecn } = packet;
+        self.acks.on_received(now, number.0, ack_eliciting, !in_order, ecn, max_ack_delay);
+    }
+}
+
+/// A packet as the acknowledgement scheduler sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) number: PacketNumber,
+    pub(super) ack_eliciting: bool,
+    /// Whether it follows the largest number before it without a gap.
+    pub(super) in_order: bool,
+    pub(super) ecn: Ecn,
+}
+
+/// The Initial or the Handshake space, while it lasts.
+pub(super) struct Level {
+    pub(super) inbound: Inbound,
+    pub(super) keys: LevelKeys,
+}
+
+impl Level {
+    pub(super) fn new(space: Space, keys: LevelKeys) -> Box<Self> {
+        Box::new(Self { inbound: Inbound::new(space), keys })
+    }
+}
+
+/// All spaces of a connection. Those of the handshake cost nothing once they are gone.
+pub(super) struct Spaces {
+    pub(super) initial: Option<Box<Level>>,
+    pub(super) handshake: Option<Box<Level>>,
+    /// Whether the Handshake space has come and gone: its packets are then dropped, not deferred.
+    pub(super) handshake_done: bool,
+    pub(super) data: Inbound,
+    pub(super) data_keys: Option<Box<DataKeys>>,
+}
+
+impl Spaces {
+    /// The spaces of a connection that begins: only Initial keys exist.
+    pub(super) fn new(initial: LevelKeys) -> Self {
+        Self {
+            initial: Some(Level::new(Space::Initial, initial)),
+            handshake: None,
+            handshake_done: false,
+            data: Inbound::new(Space::Data),
+            data_keys: None,
+        }
+    }
+
+    /// The level of a handshake space, while it lasts.
+    pub(super) fn level(&mut self, space: Space) -> Option<&mut Level> {
+        match space {
+            Space::Initial => self.initial.as_deref_mut(),
+            Space::Handshake => self.handshake.as_deref_mut(),
+            Space::Data => None,
+        }
+    }
+
+    /// What a space has received, while it lasts.
+    pub(super) fn inbound(&mut self, space: Space) -> Option<&mut Inbound> {
+        match space {
+            Space::Data => Some(&mut self.data),
+            _ => self.level(space).map(|level| &mut level.inbound),
+        }
+    }
+
+    /// The same, to look at.
+    pub(super) fn inbound_ref(&self, space: Space) -> Option<&Inbound> {
+        match space {
+            Space::Initial => self.initial.as_deref().map(|level| &level.inbound),
+            Space::Handshake => self.handshake.as_deref().map(|level| &level.inbound),
+            Space::Data => Some(&self.data),
+        }
+    }
+
+    /// Whether packets can be sealed in `space`.
+    pub(super) fn can_seal(&self, space: Space) -> bool {
+        match space {
+            Space::Initial => self.initial.is_some(),
+            Space::Handshake => self.handshake.is_some(),
+            Space::Data => self.data_keys.is_some(),
+        }
+    }
+
+    /// Forgets a space of the handshake.
+    pub(super) fn discard(&mut self, space: Space) {
+        match space {
+            Space::Initial => self.initial = None,
+            Space::Handshake => {
+                self.handshake = None;
+                self.handshake_done = true;
+            }
+            Space::Data => {}
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Time: what wakes a connection, and what happens then.
+
+use super::{Connection, Phase};
+use crate::error::CloseReason;
+use crate::ids::Space;
+use crate::time::{Duration, Time};
+
+/// Ends a silent connection, and keeps one alive where that was asked for (RFC 9000, section 10.1).
+#[derive(Debug)]
+pub(super) struct Idle {
+    /// The agreed timeout, never below three probe timeouts.
+    timeout: Option<Duration>,
+    keep_alive: Option<Duration>,
+    /// When something was last received, or first sent after that.
+    since: Time,
+    /// Whether an ack-eliciting packet was sent since the last one was received.
+    sent: bool,
+}
+
+impl Idle {
+    pub(super) fn new(now: Time, timeout: Option<Duration>, keep_alive: Option<Duration>) -> Self {
+        Self { timeout, keep_alive, since: now, sent: false }
+    }
+
+    /// Takes the smaller of both ends' timeouts; 0 from the peer is none.
+    pub(super) fn negotiate(&mut self, peer: Duration) {
+        if !peer.is_zero() {
+            self.timeout = Some(self.timeout.map_or(peer, |ours| ours.min(peer)));
+        }
+    }
+
+    pub(super) fn on_received(&mut self, now: Time) {
+        self.since = now;
+        self.sent = false;
+    }
+
+    pub(super) fn on_sent(&mut self, now: Time) {
+        if !core::mem::replace(&mut self.sent, true) {
+            self.since = now;
+        }
+    }
+
+    /// When the connection counts as dead.
+    fn expiry(&self, pto: Duration) -> Option<Time> {
+        self.timeout.map(|timeout| self.since + timeout.max(3 * pto))
+    }
+
+    /// When a PING is due; none while one is unanswered.
+    fn ping_at(&self) -> Option<Time> {
+        self.keep_alive.filter(|_| !self.sent).map(|interval| self.since + interval)
+    }
+}
+
+impl Connection {
+    /// When [`Self::handle_timeout`] is to be called next, if nothing happens before. It lies in the
+    /// future once [`Self::poll_transmit`] has nothing more to send.
+    pub fn next_timeout(&self) -> Option<Time> {
+        match self.phase {
+            Phase::Drained => return None,
+            Phase::Closing | Phase::Draining => return self.close.until(),
+            Phase::Handshake | Phase::Established => {}
+        }
+        let pto = self.pto();
+        let deadline = (self.phase == Phase::Handshake).then_some(self.handshake_deadline);
+        let keep_alive = self.idle.ping_at().filter(|_| self.phase == Phase::Established);
+        let acks = Space::ALL.into_iter().filter_map(|space| {
+            self.spaces.inbound_ref(space).and_then(|inbound| inbound.acks.timeout())
+        });
+        let keys = self.spaces.data_keys.as_ref().and_then(|keys| keys.next_timeout(pto));
+        [
+            self.idle.expiry(pto),
+            deadline,
+            keep_alive,
+            self.loss_timeout(),
+            self.paced_until,
+            keys,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(acks)
+        .min()
+    }
+
+    /// Lets time pass to `now`: late calls are safe, early and repeated ones do nothing.
+    pub fn handle_timeout(&mut self, now: Time) {
+        let now = self.clock(now);
+        match self.phase {
+            Phase::Drained => {}
+            Phase::Closing | Phase::Draining => {
+                if self.close.until().is_some_and(|until| until <= now) {
+                    self.phase = Phase::Drained;
+                }
+            }
+            Phase::Handshake | Phase::Established => self.open_timeout(now),
+        }
+    }
+
+    fn open_timeout(&mut self, now: Time) {
+        let pto = self.pto();
+        if self.idle.expiry(pto).is_some_and(|at| at <= now) {
+            return self.end(now, CloseReason::IdleTimeout);
+        }
+        if self.phase == Phase::Handshake && self.handshake_deadline <= now {
+            return self.end(now, CloseReason::HandshakeTimeout);
+        }
+        if self.phase == Phase::Established && self.idle.ping_at().is_some_and(|at| at <= now) {
+            self.ping_owed = true;
+        }
+        if self.paced_until.is_some_and(|at| at <= now) {
+            self.paced_until = None;
+        }
+        if let Some(keys) = &mut self.spaces.data_keys {
+            keys.expire(now, pto);
+        }
+        if self.loss_timeout().is_some_and(|at| at <= now) {
+            self.on_loss_timeout(now);
+        }
+    }
+
+    fn on_loss_timeout(&mut self, now: Time) {
+        let context = self.timer_context();
+        let ((recovery, rtt), mut fates) = self.fates();
+        let report = recovery.on_timeout(now, rtt, &context, &mut fates);
+        self.counts.probe_timeouts += u64::from(report.probe);
+        self.path.on_timeout(now, &report, self.recovery.pto_count());
+    }
+
+    /// When loss detection or a probe is due. A server that may not send sets no timer.
+    fn loss_timeout(&self) -> Option<Time> {
+        self.recovery.timeout(self.path.rtt(), &self.timer_context())
+    }
+
+    /// The probe timeout of application data.
+    pub(super) fn pto(&self) -> Duration {
+        self.recovery.pto(self.path.rtt(), self.peer_ack_delay())
+    }
+}

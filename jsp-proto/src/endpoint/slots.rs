@@ -1,0 +1,113 @@
+//! Which connections exist: a slot each, found by the index in their connection IDs.
+
+use crate::ids::ConnectionHandle;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u16,
+    /// The peer, while the slot is in use.
+    remote: Option<SocketAddr>,
+}
+
+/// The slots of an endpoint. A slot's generation changes with each use, so that an ID of a connection
+/// that is gone leads nowhere. The slot that was freed first is used first: that makes 65,536
+/// uses of one slot, after which a generation returns, take as long as possible.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    slots: Vec<Slot>,
+    free: VecDeque<u32>,
+    /// Connections by peer, for stateless resets, which name no connection.
+    peers: BTreeSet<(SocketAddr, u32)>,
+}
+
+impl Slots {
+    /// How many are in use.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Takes a slot for a connection with `remote`, if fewer than `max` are in use.
+    pub(super) fn take(&mut self, remote: SocketAddr, max: u32) -> Option<ConnectionHandle> {
+        if self.len() >= max as usize {
+            return None;
+        }
+        let index = match self.free.pop_front() {
+            Some(index) => index,
+            None => {
+                self.slots.push(Slot::default());
+                (self.slots.len() - 1) as u32
+            }
+        };
+        let slot = self.slots.get_mut(index as usize)?;
+        slot.remote = Some(remote);
+        self.peers.insert((remote, index));
+        Some(ConnectionHandle { index, generation: slot.generation })
+    }
+
+    /// Frees a slot. A handle that is not live does nothing.
+    pub(super) fn free(&mut self, handle: ConnectionHandle) {
+        if !self.is_live(handle) {
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(handle.index as usize) else { return };
+        if let Some(remote) = slot.remote.take() {
+            self.peers.remove(&(remote, handle.index));
+        }
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push_back(handle.index);
+    }
+
+    /// Whether the handle's connection exists.
+    pub(super) fn is_live(&self, handle: ConnectionHandle) -> bool {
+        self.slots
+            .get(handle.index as usize)
+            .is_some_and(|slot| slot.remote.is_some() && slot.generation == handle.generation)
+    }
+
+    /// The connections with a peer.
+    pub(super) fn with_peer(
+        &self,
+        remote: SocketAddr,
+    ) -> impl Iterator<Item = ConnectionHandle> + '_ {
+        self.peers.range((remote, 0)..=(remote, u32::MAX)).filter_map(|&(_, index)| {
+            let generation = self.slots.get(index as usize)?.generation;
+            Some(ConnectionHandle { index, generation })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    #[test]
+    fn an_old_handle_does_not_reach_the_slots_next_connection() {
+        let mut slots = Slots::default();
+        let old = slots.take(address(1), 1).unwrap();
+        assert!(slots.take(address(2), 1).is_none());
+        slots.free(old);
+        let new = slots.take(address(2), 1).unwrap();
+        assert_eq!(old.index, new.index);
+        assert!(!slots.is_live(old) && slots.is_live(new));
+        slots.free(old);
+        assert!(slots.is_live(new));
+    }
+
+    #[test]
+    fn connections_are_found_by_their_peer() {
+        let mut slots = Slots::default();
+        let handles: Vec<_> =
+            [1, 2, 1].map(|port| slots.take(address(port), 9).unwrap()).into();
+        let found: Vec<_> = slots.with_peer(address(1)).collect();
+        assert_eq!(found, [handles[0], handles[2]]);
+        slots.free(handles[0]);
+        assert_eq!(slots.with_peer(address(1)).count(), 1);
+    }
+}
