@@ -19,7 +19,7 @@ pub(super) struct Plain {
 pub(super) const PAYLOAD: &[u8] = b"eleven frames and some padding";
 
 impl Plain {
-    /// A packet whose number takes four bytes; `phase` counts in short headers only.
+    /// A packet of which the peer acknowledged nothing; `phase` counts in short headers only.
     pub(super) fn new(kind: Kind, phase: bool, number: u64) -> Self {
         Self::sized(kind, phase, number, None)
     }
@@ -27,8 +27,7 @@ impl Plain {
     /// A packet whose number is as short as the peer's acknowledgements allow.
     pub(super) fn sized(kind: Kind, phase: bool, number: u64, acked: Option<u64>) -> Self {
         let number = PacketNumber(number);
-        let base = acked.unwrap_or(number.0.saturating_sub(1 << 24));
-        let truncated = TruncatedNumber::new(number, Some(PacketNumber(base)));
+        let truncated = TruncatedNumber::new(number, acked.map(PacketNumber));
         let (dcid, scid) = (ConnectionId::from([1; 8]), ConnectionId::from([2; 8]));
         let mut out = [0; 200];
         let mut w = Writer::new(&mut out);
