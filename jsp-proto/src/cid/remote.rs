@@ -49,10 +49,10 @@ pub struct RemoteIds {
     spare: [Option<Entry>; MAX_ACTIVE],
     /// Everything below was retired, and the peer knows it.
     unacked_from: u64,
-    /// Bit `i`: the retirement of `unacked_from + i` has to be sent.
+    /// Bit `i`: the retirement of `unacked_from + i` is not acknowledged.
+    unacked: u64,
+    /// Those of them that have to be sent, for the first time or again.
     to_send: u64,
-    /// Bit `i`: it was sent, and neither acknowledged nor lost.
-    sent: u64,
 }
 
 const fn place(sequence: u64) -> usize {
@@ -67,8 +67,8 @@ impl RemoteIds {
             offset: 0,
             spare: [None; MAX_ACTIVE],
             unacked_from: 0,
+            unacked: 0,
             to_send: 0,
-            sent: 0,
         }
     }
 
@@ -163,7 +163,9 @@ impl RemoteIds {
             self.current = entry;
         }
         let bit = |sequence| 1u64 << (sequence - self.unacked_from);
-        self.to_send |= bit(to) - bit(self.offset);
+        let retired = bit(to) - bit(self.offset);
+        self.unacked |= retired;
+        self.to_send |= retired;
         self.offset = to;
         Ok(true)
     }
@@ -178,33 +180,30 @@ impl RemoteIds {
         if self.to_send == 0 {
             return None;
         }
-        let bit = self.to_send & self.to_send.wrapping_neg();
-        self.to_send ^= bit;
-        self.sent |= bit;
-        Some(self.unacked_from + bit.trailing_zeros() as u64)
+        let first = self.to_send.trailing_zeros() as u64;
+        self.to_send ^= 1 << first;
+        Some(self.unacked_from + first)
     }
 
     /// The RETIRE_CONNECTION_ID of this sequence number was lost.
     pub fn on_retire_lost(&mut self, sequence: u64) {
-        let bit = self.pending(sequence) & self.sent;
-        self.sent ^= bit;
-        self.to_send |= bit;
+        self.to_send |= self.bit(sequence) & self.unacked;
     }
 
     /// The RETIRE_CONNECTION_ID of this sequence number was acknowledged.
     pub fn on_retire_acked(&mut self, sequence: u64) {
-        let bit = self.pending(sequence);
-        self.sent &= !bit;
+        let bit = self.bit(sequence);
+        self.unacked &= !bit;
         self.to_send &= !bit;
-        let waiting = u64::from((self.sent | self.to_send).trailing_zeros());
+        let waiting = u64::from(self.unacked.trailing_zeros());
         let known = waiting.min(self.offset - self.unacked_from);
-        self.sent >>= known;
+        self.unacked >>= known;
         self.to_send >>= known;
         self.unacked_from += known;
     }
 
-    /// The bit of a retirement that is not acknowledged; 0 for any other.
-    fn pending(&self, sequence: u64) -> u64 {
+    /// The bit of a retired ID, as far back as there are bits; 0 for any other.
+    fn bit(&self, sequence: u64) -> u64 {
         if (self.unacked_from..self.offset).contains(&sequence) {
             1 << (sequence - self.unacked_from)
         } else {
@@ -361,6 +360,15 @@ mod tests {
         assert_eq!(ids.unacked_from, 4);
         ids.on_retire_lost(3);
         assert_eq!(ids.next_retirement(), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_leaves_what_has_still_to_be_sent() {
+        let mut ids = full();
+        ids.on_new(&frame(7, 2)).unwrap();
+        assert_eq!(ids.next_retirement(), Some(0));
+        ids.on_retire_acked(0);
+        assert_eq!(retirements(&mut ids), [1]);
     }
 
     #[test]

@@ -324,6 +324,49 @@ mod tests {
     }
 
     #[test]
+    fn protection_covers_five_bits_of_a_short_first_byte_and_four_of_a_long_one() {
+        let key = SealKey::new(&RustCrypto, Suite::Aes256Gcm, &Secret::new([1; 32]));
+        for (first, covered) in [(0x40, 0x1f), (0xc0, 0x0f)] {
+            let changed = (0..64).fold(0, |changed, n| {
+                let mut packet = [0; 40];
+                packet[0] = first;
+                key.seal(PathId(0), PacketNumber(n), &mut packet, 9, 1);
+                changed | packet[0] ^ first
+            });
+            assert_eq!(changed, covered);
+        }
+    }
+
+    /// A provider's key that wipes everything where authentication fails, as it may.
+    struct Wiping;
+
+    impl PacketKey for Wiping {
+        fn seal(&self, _: &[u8; NONCE_LEN], _: &[u8], _: &mut [u8]) -> [u8; TAG_LEN] {
+            [0; TAG_LEN]
+        }
+
+        fn open(
+            &self,
+            _: &[u8; NONCE_LEN],
+            _: &[u8],
+            data: &mut [u8],
+        ) -> Result<usize, CryptoError> {
+            data.zeroize();
+            Err(CryptoError)
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_packet_that_fails_stays_for_the_stateless_reset() {
+        let cipher = Cipher { key: Box::new(Wiping), iv: Iv([0; NONCE_LEN]) };
+        let header = Unprotected { first: 0x40, number: NUMBER, payload_at: 4 };
+        let mut packet = PACKET;
+        assert_eq!(cipher.open(PathId(0), &header, &mut packet), Err(CryptoError));
+        assert_eq!(packet[4..5], [0]);
+        assert_eq!(packet[5..], PACKET[5..]);
+    }
+
+    #[test]
     fn keys_show_nothing_of_themselves() {
         let secret = Secret::new([0xab; 32]);
         let seal = SealKey::new(&RustCrypto, Suite::Aes256Gcm, &secret);

@@ -602,6 +602,33 @@ mod tests {
     }
 
     #[test]
+    fn an_older_packet_under_the_previous_keys_is_all_that_they_open() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        let (late, too_late) = (a.seal_number(103), a.seal_number(107));
+        a.keys.advance_seal();
+        let new = a.seal_number(110);
+        a.keys.sealed_to = PacketNumber(0);
+        let reordered = a.seal_number(105);
+        b.open(&new).unwrap();
+        b.open(&reordered).unwrap();
+        // Above a number of the newer generation the old keys are not tried (section 6.4).
+        assert_eq!(b.open(&too_late), Err(OpenError::Drop));
+        b.open(&late).unwrap();
+    }
+
+    #[test]
+    fn no_update_follows_one_that_the_peer_acknowledged_and_did_not_follow() {
+        let (mut a, mut b) = pair(Suite::Aes256Gcm);
+        exchange(&mut a, &mut b);
+        assert!(a.keys.update(a.now));
+        let number = a.seal().number;
+        a.keys.on_acked(number);
+        assert!(!a.keys.update(a.now));
+        assert_eq!(a.keys.generation(), 1);
+    }
+
+    #[test]
     fn an_update_is_due_long_before_the_limit_and_starts_the_count_anew() {
         let (mut a, mut b) = pair(Suite::Aes256Gcm);
         exchange(&mut a, &mut b);
