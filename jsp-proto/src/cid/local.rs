@@ -3,13 +3,16 @@
 //! IDs are not stored: they follow from the handle and their sequence number. What is stored is
 //! which sequence numbers are active, at most eight, and which of them have still to be told.
 
-use super::MAX_ACTIVE;
 use super::codec::CidKey;
 use super::reset::ResetKey;
 use crate::error::{Code, TransportError};
 use crate::ids::{ConnectionHandle, ConnectionId};
 use crate::wire::frame::{NewConnectionId, ResetToken, kind};
 use alloc::sync::Arc;
+
+/// How many IDs a connection has given out at a time, and how many of the peer's it holds: what it
+/// says in its parameters.
+pub const MAX_ACTIVE: usize = 8;
 
 const NEVER_ISSUED: TransportError =
     TransportError::new(Code::PROTOCOL_VIOLATION, "retires a connection ID that was never issued")

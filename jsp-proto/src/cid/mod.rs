@@ -11,9 +11,6 @@ mod remote;
 mod reset;
 
 pub use codec::CidKey;
-pub use local::LocalIds;
+pub use local::{LocalIds, MAX_ACTIVE};
 pub use remote::RemoteIds;
 pub use reset::ResetKey;
-
-/// How many IDs a connection gives out, and how many of the peer's it holds.
-pub const MAX_ACTIVE: usize = 8;

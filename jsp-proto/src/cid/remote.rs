@@ -10,7 +10,7 @@
 //! its ID is still of use. Neither part grows: a peer that issues more than eight, or has more than
 //! 32 retired without acknowledging it, ends the connection (RFC 9000, sections 5.1.1 and 5.1.2).
 
-use super::MAX_ACTIVE;
+use super::local::MAX_ACTIVE;
 use crate::error::{Code, TransportError};
 use crate::ids::ConnectionId;
 use crate::wire::frame::{NewConnectionId, RESET_TOKEN_LEN, ResetToken, kind};
