@@ -7,8 +7,8 @@ use core::net::{IpAddr, SocketAddr};
 /// Length of a packet's authentication tag, in bytes; the same in every suite.
 pub const TAG_LEN: usize = 16;
 
-/// A frame of a sent packet that something is owed for: told back once when the packet is
-/// acknowledged or lost. Frames that need neither (PADDING, PING, ...) have no record.
+/// A frame of a sent packet that something is owed for: told back when the packet is acknowledged or
+/// lost, or first one and then the other if it was late. Frames that need neither (PADDING, PING, ...) have no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SentFrame {
     /// An ACK that told of packets up to this number; below it nothing need be told again.

@@ -13,6 +13,8 @@ mod ecn;
 mod mtud;
 mod pacer;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub use amplification::Amplification;
 pub use ecn::EcnValidation;

@@ -111,3 +111,75 @@ impl AckScheduler {
         self.marked = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELAY: Duration = Duration::from_millis(25);
+    const START: Time = Time::from_nanos(1_000_000_000);
+
+    fn receive(acks: &mut AckScheduler, number: u64, eliciting: bool) {
+        acks.on_received(START, number, eliciting, false, Ecn::NotEct, DELAY);
+    }
+
+    #[test]
+    fn the_first_packet_waits_and_the_second_does_not() {
+        let mut acks = AckScheduler::new(Space::Data);
+        receive(&mut acks, 0, true);
+        assert!(!acks.is_due(START) && acks.has_unsent());
+        assert_eq!(acks.timeout(), Some(START + DELAY));
+        assert!(acks.is_due(START + DELAY));
+        receive(&mut acks, 1, true);
+        assert!(acks.is_due(START));
+        acks.on_sent();
+        assert!(!acks.is_due(START + DELAY) && !acks.has_unsent());
+        assert_eq!(acks.timeout(), None);
+    }
+
+    #[test]
+    fn the_handshake_does_not_wait() {
+        for space in [Space::Initial, Space::Handshake] {
+            let mut acks = AckScheduler::new(space);
+            receive(&mut acks, 0, true);
+            assert!(acks.is_due(START));
+        }
+    }
+
+    #[test]
+    fn gaps_and_marks_are_told_at_once() {
+        for (out_of_order, ecn) in [(true, Ecn::NotEct), (false, Ecn::Ce)] {
+            let mut acks = AckScheduler::new(Space::Data);
+            acks.on_received(START, 0, true, out_of_order, ecn, DELAY);
+            assert!(acks.is_due(START));
+        }
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_never_due() {
+        let mut acks = AckScheduler::new(Space::Data);
+        (0..10).for_each(|number| receive(&mut acks, number, false));
+        assert_eq!(acks.timeout(), None);
+        assert!(acks.has_unsent(), "but it may ride along");
+    }
+
+    #[test]
+    fn the_delay_is_that_of_the_largest() {
+        let mut acks = AckScheduler::new(Space::Data);
+        receive(&mut acks, 5, true);
+        let later = START + Duration::from_millis(10);
+        acks.on_received(later, 4, true, true, Ecn::NotEct, DELAY);
+        assert_eq!(acks.delay(later), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn marks_are_counted_once_there_is_one() {
+        let mut acks = AckScheduler::new(Space::Data);
+        receive(&mut acks, 0, true);
+        assert_eq!(acks.counts(), None);
+        for ecn in [Ecn::Ect0, Ecn::Ect0, Ecn::Ce, Ecn::NotEct] {
+            acks.on_received(START, 1, true, false, ecn, DELAY);
+        }
+        assert_eq!(acks.counts(), Some(EcnCounts { ect0: 2, ect1: 0, ce: 1 }));
+    }
+}

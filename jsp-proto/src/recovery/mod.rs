@@ -26,7 +26,7 @@ mod tests;
 
 pub use ack::AckScheduler;
 pub use loss::MEMORY;
-pub use pto::{INITIAL_RTT, PROBE_FLOOR, SILENCE, Stage, TimerContext};
+pub use pto::{INITIAL_RTT, PROBE_FLOOR, QUICK_FLOOR, SILENCE, Stage, TimerContext};
 pub use report::{AckReport, EcnReport, LossReport, Sink, TimeoutReport};
 pub use ring::{CAPACITY, FRAME_CAPACITY};
 
@@ -48,6 +48,9 @@ const PROBES: u8 = 2;
 
 /// How long nothing must be in flight until the memory for it is given back.
 const TRIM: Duration = Duration::from_secs(1);
+
+/// Whatever was given up was sent before.
+const FOR_GOOD: Time = Time::from_nanos(u64::MAX);
 
 /// Loss recovery of one connection.
 #[derive(Debug)]
@@ -185,9 +188,9 @@ impl Recovery {
             while let Some((number, sent)) =
                 state.ring.acknowledge(start, end).map_err(never_sent)?
             {
+                state.ring.frames(&sent).for_each(|frame| sink.acked(space, frame));
                 if sent.fate == Fate::Outstanding {
                     self.in_flight = self.in_flight.saturating_sub(state.settle(&sent));
-                    state.ring.frames(&sent).for_each(|frame| sink.acked(space, frame));
                     if prior_largest.is_some_and(|largest| number < largest.0) {
                         self.reordering.on_reordered();
                     }
@@ -265,7 +268,7 @@ impl Recovery {
         let keep = delay + rtt.pto_base() + max_ack_delay;
         state.ring.prune(now - keep, state.largest_acked);
         if state.ring.is_full() {
-            state.ring.prune(now, state.largest_acked);
+            state.ring.prune(FOR_GOOD, state.largest_acked);
         }
         let mut tally = Tally::default();
         state.loss_time = None;
@@ -288,8 +291,10 @@ impl Recovery {
                 break;
             }
             self.in_flight = self.in_flight.saturating_sub(state.settle(&sent));
-            state.ring.set_fate(number, Fate::Lost);
-            state.ring.frames(&sent).for_each(|frame| sink.lost(space, frame));
+            if !sent.told {
+                state.ring.frames(&sent).for_each(|frame| sink.lost(space, frame));
+            }
+            state.ring.give_up(number, Fate::Lost);
             tally.add(&sent);
             if sent.size > 0 && !sent.mtu_probe {
                 self.reordering.on_lost(now, sent.time);
@@ -298,7 +303,7 @@ impl Recovery {
                 tally.persistent |= state.run.on_lost(sent.time, self.sampled, rtt, max_ack_delay);
             }
             if must_go {
-                state.ring.prune(now, state.largest_acked);
+                state.ring.prune(FOR_GOOD, state.largest_acked);
             }
         }
         tally.report(now, self.in_flight)
@@ -392,11 +397,10 @@ impl Recovery {
             for _ in 0..most {
                 let Some((number, sent)) = state.ring.take_owed(from) else { break };
                 from = number + 1;
-                // Taken frames are no longer the packet's, but the copy still names them.
                 state.ring.frames(&sent).for_each(|frame| sink.lost(space, frame));
                 if space != Space::Data {
                     // A handshake is small: its window must not keep it from being repeated.
-                    state.ring.set_fate(number, Fate::Abandoned);
+                    state.ring.give_up(number, Fate::Abandoned);
                     self.in_flight = self.in_flight.saturating_sub(state.settle(&sent));
                 }
             }

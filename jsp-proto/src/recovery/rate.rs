@@ -67,13 +67,13 @@ impl DeliveryRate {
         let acknowledging = (now - newest.time) + since.since_delivered();
         self.first_sent = newest.time;
         let interval = sending.max(acknowledging);
-        let delivered = self.delivered.saturating_sub(since.delivered);
+        let delivered = self.delivered.saturating_sub(since.delivered());
         // A faster round trip than any other says that the clock, not the path, was coarse.
         let valid = interval >= min_rtt && !interval.is_zero();
         let rate = valid.then(|| {
             let rate = u128::from(delivered) * 1_000_000_000 / u128::from(nanos(interval));
             u64::try_from(rate).unwrap_or(u64::MAX)
         });
-        RateSample { rate, app_limited: since.app_limited }
+        RateSample { rate, app_limited: since.app_limited() }
     }
 }

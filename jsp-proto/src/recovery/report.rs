@@ -5,7 +5,9 @@ use crate::record::{AckSample, CongestionEvent, SentFrame};
 use crate::time::Time;
 use crate::wire::frame::EcnCounts;
 
-/// Takes the frames of packets whose fate is known: each frame once.
+/// Takes the frames of packets whose fate is known. Each frame is told lost at most once and
+/// acknowledged at most once, but both where a packet that was given up arrives after all: then
+/// there is no need to send again what has not been yet.
 pub trait Sink {
     /// The peer has it.
     fn acked(&mut self, space: Space, frame: SentFrame);

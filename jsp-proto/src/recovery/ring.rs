@@ -45,12 +45,10 @@ pub(super) enum Fate {
 /// The state of delivery when a packet was sent, packed: what a rate sample needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Snapshot {
-    /// Bytes delivered by then.
-    pub(super) delivered: u64,
+    /// Bytes delivered by then, times two, and one if the application limited the flight.
+    delivered: u64,
     /// How long ago the last of them was, and the send of the first packet of that flight.
     ages: [u32; 2],
-    /// Whether the application limited the flight.
-    pub(super) app_limited: bool,
 }
 
 impl Snapshot {
@@ -64,7 +62,20 @@ impl Snapshot {
         app_limited: bool,
     ) -> Self {
         let pack = |age| u32::try_from(nanos(age) >> Self::SHIFT).unwrap_or(u32::MAX);
-        Self { delivered, ages: [pack(since_delivered), pack(since_first_sent)], app_limited }
+        Self {
+            delivered: delivered << 1 | u64::from(app_limited),
+            ages: [pack(since_delivered), pack(since_first_sent)],
+        }
+    }
+
+    /// Bytes delivered when the packet was sent.
+    pub(super) fn delivered(&self) -> u64 {
+        self.delivered >> 1
+    }
+
+    /// Whether the application limited the flight.
+    pub(super) fn app_limited(&self) -> bool {
+        self.delivered & 1 == 1
     }
 
     /// How long before the packet was sent the last delivery took place.
@@ -90,6 +101,8 @@ pub(super) struct Sent {
     pub(super) fate: Fate,
     pub(super) ack_eliciting: bool,
     pub(super) mtu_probe: bool,
+    /// Whether its frames were told to be lost.
+    pub(super) told: bool,
     pub(super) ecn: Ecn,
 }
 
@@ -153,12 +166,13 @@ impl Ring {
             fate: Fate::Outstanding,
             ack_eliciting: packet.ack_eliciting,
             mtu_probe: packet.mtu_probe,
+            told: false,
             ecn: packet.ecn,
         }));
         self.frames.extend(frames);
     }
 
-    /// The frames of a packet, unless they were taken before.
+    /// The frames of a packet that is still remembered, or was until now.
     pub(super) fn frames(&self, sent: &Sent) -> impl Iterator<Item = SentFrame> {
         let start = sent.frames.wrapping_sub(self.frames_base) as usize;
         let end = start + usize::from(sent.frame_count);
@@ -241,15 +255,16 @@ impl Ring {
         (None, passed_acked)
     }
 
-    /// Changes what became of `number`.
-    pub(super) fn set_fate(&mut self, number: u64, fate: Fate) {
+    /// Gives `number` up; its frames count as told to be lost.
+    pub(super) fn give_up(&mut self, number: u64, fate: Fate) {
         if let Some(Slot::Sent(sent)) = self.slot_mut(number) {
             sent.fate = fate;
+            sent.told = true;
         }
     }
 
-    /// The outstanding packet with the smallest number from `from` on that still owns frames; they
-    /// count as taken.
+    /// The outstanding packet with the smallest number from `from` on whose frames were not told to
+    /// be lost yet; from now on they count as told.
     pub(super) fn take_owed(&mut self, from: u64) -> Option<(u64, Sent)> {
         let from = from.max(self.oldest).max(self.base);
         let index = usize::try_from(from - self.base).ok()?;
@@ -258,10 +273,10 @@ impl Ring {
             if let Slot::Sent(sent) = slot
                 && sent.fate == Fate::Outstanding
                 && sent.frame_count > 0
+                && !sent.told
             {
-                let taken = *sent;
-                sent.frame_count = 0;
-                return Some((at, taken));
+                sent.told = true;
+                return Some((at, *sent));
             }
         }
         None
@@ -336,5 +351,152 @@ impl Ring {
 
     fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+    use alloc::vec::Vec;
+    use quickcheck::quickcheck;
+
+    fn push(ring: &mut Ring, number: u64) {
+        let packet = SentPacket {
+            time: Time::from_nanos(number),
+            size: 100,
+            ack_eliciting: true,
+            mtu_probe: false,
+            ecn: Ecn::NotEct,
+        };
+        let snapshot = Snapshot::new(0, Duration::ZERO, Duration::ZERO, false);
+        let frames = [SentFrame::MaxData, SentFrame::NewConnectionId(number)];
+        ring.push(PacketNumber(number), &packet, snapshot, &frames);
+    }
+
+    fn filled(count: u64) -> Ring {
+        let mut ring = Ring::default();
+        (0..count).for_each(|number| push(&mut ring, number));
+        ring
+    }
+
+    fn acknowledge(ring: &mut Ring, range: RangeInclusive<u64>) -> Vec<u64> {
+        let mut acked = Vec::new();
+        let Some((start, mut end)) = ring.clamp(&range) else { return acked };
+        while let Some((number, _)) = ring.acknowledge(start, end).unwrap() {
+            acked.push(number);
+            match number.checked_sub(1) {
+                Some(below) => end = below,
+                None => break,
+            }
+        }
+        acked
+    }
+
+    /// How many slots a search from `from` visits.
+    fn visits(ring: &Ring, from: u64) -> usize {
+        let mut at = Some(from);
+        let mut visits = 0;
+        while let Some(Slot::Acked { run }) = at.and_then(|at| ring.slot(at)) {
+            visits += 1;
+            at = at.and_then(|at| at.checked_sub(u64::from(*run)));
+        }
+        visits
+    }
+
+    quickcheck! {
+        fn each_packet_is_acknowledged_once_whatever_the_ranges(
+            count: u8, ranges: Vec<(u8, u8)>, prune: Vec<bool>
+        ) -> bool {
+            let mut ring = filled(u64::from(count));
+            let mut left: BTreeSet<u64> = (0..u64::from(count)).collect();
+            ranges.iter().enumerate().all(|(i, &(a, b))| {
+                let range = u64::from(a.min(b))..=u64::from(a.max(b));
+                let mut expected: Vec<u64> = left.range(range.clone()).copied().collect();
+                expected.reverse();
+                left.retain(|number| !range.contains(number));
+                let same = acknowledge(&mut ring, range) == expected;
+                if prune.get(i).copied().unwrap_or(false) {
+                    ring.prune(Time::ZERO, None);
+                }
+                let oldest = ring.oldest_outstanding().0.map(|(number, _)| number);
+                same && oldest == left.first().copied()
+            })
+        }
+
+        fn frames_stay_with_their_packet(acks: Vec<u8>) -> bool {
+            let mut ring = filled(256);
+            let mut seen = BTreeSet::new();
+            acks.iter().filter(|&&n| seen.insert(n)).all(|&n| {
+                let number = u64::from(n);
+                let (_, sent) = ring.acknowledge(number, number).unwrap().unwrap();
+                let frames: Vec<_> = ring.frames(&sent).collect();
+                ring.prune(Time::ZERO, None);
+                frames == [SentFrame::MaxData, SentFrame::NewConnectionId(number)]
+            })
+        }
+    }
+
+    #[test]
+    fn alternate_packet_numbers_and_their_repetition_are_jumped_over() {
+        let count = 40_000;
+        let mut ring = filled(count);
+        // Every second packet first, then, with a straggler at the front, all others.
+        for number in (1..count).step_by(2) {
+            acknowledge(&mut ring, number..=number);
+        }
+        for number in (2..count).step_by(2) {
+            acknowledge(&mut ring, number..=number);
+        }
+        // A chain of 40,000 links is walked once ...
+        assert!(acknowledge(&mut ring, 1..=u64::MAX).is_empty());
+        // ... and not again, wherever a range begins.
+        assert!((1..count).step_by(97).all(|from| visits(&ring, from) <= 1));
+    }
+
+    #[test]
+    fn a_slot_is_small() {
+        assert!(size_of::<Slot>() <= 40);
+        assert!(size_of::<SentFrame>() <= 24);
+    }
+
+    #[test]
+    fn a_steady_flow_needs_no_more_memory_than_its_window() {
+        let mut ring = filled(100);
+        let capacity = (ring.slots.capacity(), ring.frames.capacity());
+        for number in 100..100_000 {
+            push(&mut ring, number);
+            acknowledge(&mut ring, number - 100..=number - 100);
+            ring.prune(Time::ZERO, None);
+        }
+        // One more than the window while a packet is sent and the oldest not yet acknowledged.
+        assert_eq!((ring.slots.capacity(), ring.frames.capacity()), capacity);
+        assert_eq!(ring.slots.len(), 100);
+    }
+
+    #[test]
+    fn a_skipped_number_is_remembered_until_a_later_one_is_acknowledged() {
+        let mut ring = Ring::default();
+        push(&mut ring, 1);
+        assert_eq!(ring.acknowledge(0, 0), Err(NeverSent));
+        ring.prune(Time::ZERO, None);
+        assert_eq!(ring.base, 0);
+        acknowledge(&mut ring, 1..=1);
+        ring.prune(Time::ZERO, Some(PacketNumber(1)));
+        assert_eq!((ring.base, ring.frames.len()), (2, 0));
+    }
+
+    #[test]
+    fn positions_of_frames_may_wrap() {
+        let mut ring = Ring { frames_base: u32::MAX - 4, ..Ring::default() };
+        for number in 0..10 {
+            push(&mut ring, number);
+        }
+        for number in 0..10 {
+            let (_, sent) = ring.acknowledge(number, number).unwrap().unwrap();
+            assert_eq!(ring.frames(&sent).last(), Some(SentFrame::NewConnectionId(number)));
+            ring.prune(Time::ZERO, None);
+        }
+        assert_eq!(ring.frames.len(), 0);
     }
 }
