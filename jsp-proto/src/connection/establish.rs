@@ -342,7 +342,9 @@ impl Connection {
         TimerContext {
             max_ack_delay: self.peer_ack_delay(),
             stage,
-            peer_validated_address: self.side == Side::Server || self.peer_validated,
+            peer_validated_address: self.side == Side::Server
+                || self.confirmed
+                || self.peer_validated,
             can_send: self.path.amplification_budget() >= MIN_FLIGHT as u64,
         }
     }

@@ -107,7 +107,7 @@ impl Link {
                 let id = crate::ids::StreamId(0);
                 let frame = SentFrame::Stream { id, start: number.0, len: 1, fin: false };
                 recovery.on_sent(Space::Data, number, &packet, &[frame]);
-                path.on_datagram_sent(size.into());
+                path.on_datagrams_sent(size.into(), 1);
                 path.on_packet_sent(Space::Data, number, &packet, recovery.in_flight(), false);
                 // The network's.
                 let wait = free.since(now);
@@ -232,7 +232,7 @@ fn an_address_that_is_not_proved_gets_three_times_what_it_sent() {
     let mut path = path(&fixed(), false);
     assert_eq!(path.amplification_budget(), 0);
     path.on_received(1200);
-    path.on_datagram_sent(1200);
+    path.on_datagrams_sent(1200, 1);
     assert_eq!(path.amplification_budget(), 2400);
     path.validate();
     assert_eq!(path.amplification_budget(), u64::MAX);

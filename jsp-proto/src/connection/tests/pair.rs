@@ -48,6 +48,8 @@ pub(super) struct Pair {
     pub(super) server: Option<Connection>,
     signer: Box<dyn Signer>,
     rng: Rng,
+    /// What is under way: when it arrives, and whether the client sent it.
+    wire: Vec<(Time, bool, Vec<u8>)>,
     /// Everything that was sent: by the client (true) or the server, in order.
     pub(super) log: Vec<(bool, Vec<u8>)>,
     pub(super) client_events: Vec<Event>,
@@ -90,6 +92,7 @@ impl Pair {
             server: None,
             signer,
             rng: Rng::new(&Seed::from_u64(3), "sign"),
+            wire: Vec::new(),
             log: Vec::new(),
             client_events: Vec::new(),
             server_events: Vec::new(),
@@ -195,13 +198,12 @@ impl Pair {
         mut filter: impl FnMut(bool, Vec<u8>) -> Option<Vec<u8>>,
     ) {
         let end = self.now + span;
-        let mut wire: Vec<(Time, bool, Vec<u8>)> = Vec::new();
         while self.now < end {
-            let due = wire.iter().take_while(|(at, ..)| *at <= self.now).count();
-            for (_, from_client, datagram) in wire.drain(..due).collect::<Vec<_>>() {
+            let due = self.wire.iter().take_while(|(at, ..)| *at <= self.now).count();
+            for (_, from_client, datagram) in self.wire.drain(..due).collect::<Vec<_>>() {
                 if from_client {
                     if let Some(reply) = self.to_server(client_address(), &datagram) {
-                        wire.push((self.now + DELAY, false, reply));
+                        self.wire.push((self.now + DELAY, false, reply));
                     }
                 } else {
                     self.to_client(&datagram);
@@ -218,7 +220,7 @@ impl Pair {
                 self.flush_server().into_iter().map(|datagram| (false, datagram)).collect();
             for (from_client, datagram) in sent.into_iter().chain(answers) {
                 if let Some(datagram) = filter(from_client, datagram) {
-                    wire.push((at, from_client, datagram));
+                    self.wire.push((at, from_client, datagram));
                 }
             }
             self.now += DELAY / 2;
