@@ -501,3 +501,32 @@ fn what_the_peer_counted_is_passed_on_with_what_was_marked() {
     let report = b.ack(&[(sent[0], sent[1])]);
     assert_eq!((report.ecn.newly_acked, report.ecn.is_newest), (1, false));
 }
+
+#[test]
+fn what_a_probe_repeated_is_not_told_lost_again() {
+    let mut b = Bench::settled(Side::Client);
+    let sent = b.send_many(2);
+    assert!(b.expire().probe);
+    let last = b.send();
+    let report = b.wait(20).ack(&[(last, last)]);
+    assert_eq!(report.losses.packets, 2);
+    assert_eq!(b.told.lost, frames(&sent));
+}
+
+#[test]
+fn a_lost_mtu_probe_does_not_keep_reordering_from_being_undone() {
+    let mut b = Bench::settled(Side::Client);
+    let number = b.recovery.next_number(Space::Data, &mut b.rng);
+    let probe = SentPacket {
+        time: b.now,
+        size: 1452,
+        ack_eliciting: true,
+        mtu_probe: true,
+        ecn: Ecn::NotEct,
+    };
+    b.recovery.on_sent(Space::Data, number, &probe, &[]);
+    let sent = b.send_many(4);
+    let report = b.wait(20).ack(&[(sent[1], sent[3])]);
+    assert_eq!((report.losses.packets, report.losses.mtu_probe), (1, Some(1452)));
+    assert!(b.wait(5).ack(&[(sent[0], sent[3])]).spurious);
+}
