@@ -9,58 +9,11 @@
 //!    └──────────────────────────────────────────────────────────▶ drained
 //! ```
 
+use super::farewell::Farewell;
 use super::{Connection, Event, Phase};
-use crate::error::{AppCode, CloseReason, Code, TransportError};
-use crate::ids::Space;
+use crate::error::{AppCode, CloseReason, TransportError};
 use crate::time::Time;
-use crate::wire::frame::{AppCloseFrame, Frame, Frames, MAX_REASON, TransportCloseFrame};
-use alloc::vec::Vec;
-
-/// What a closing connection says.
-#[derive(Debug)]
-enum Farewell {
-    Application { code: AppCode, reason: Vec<u8> },
-    Transport(TransportError),
-}
-
-/// The state of an ending connection; empty while it is open.
-#[derive(Debug, Default)]
-pub(super) struct Close {
-    farewell: Option<Farewell>,
-    /// Whether the farewell is to be sent (again).
-    pub(super) owed: bool,
-    /// When everything is forgotten.
-    until: Option<Time>,
-    /// Packets received since; the farewell answers them ever more rarely.
-    received: u32,
-}
-
-impl Close {
-    /// When everything is forgotten.
-    pub(super) const fn until(&self) -> Option<Time> {
-        self.until
-    }
-
-    /// The frame to send in `space`. An application's words wait for the handshake: before, they
-    /// could be read by anybody.
-    pub(super) fn frame(&self, space: Space) -> Option<Frame<'_>> {
-        Some(match self.farewell.as_ref()? {
-            Farewell::Application { code, reason } if space == Space::Data => {
-                Frame::AppClose(AppCloseFrame { code: *code, reason })
-            }
-            Farewell::Application { .. } => Frame::TransportClose(TransportCloseFrame {
-                code: Code::NO_ERROR,
-                frame: 0,
-                reason: b"closed during the handshake",
-            }),
-            Farewell::Transport(error) => Frame::TransportClose(TransportCloseFrame {
-                code: error.code,
-                frame: error.frame,
-                reason: error.reason.as_bytes(),
-            }),
-        })
-    }
-}
+use crate::wire::frame::{Frame, Frames, MAX_REASON};
 
 impl Connection {
     /// Ends the connection at once. The peer is told `code` and `reason` (cut to 1024 bytes); data
@@ -83,9 +36,7 @@ impl Connection {
             return;
         }
         self.phase = Phase::Closing;
-        self.close.farewell = Some(farewell);
-        self.close.owed = true;
-        self.close.until = Some(now + 3 * self.pto());
+        self.close.begin(farewell, now + 3 * self.pto());
         self.events.push(Event::Closed(reason));
     }
 
@@ -95,13 +46,12 @@ impl Connection {
             return;
         }
         self.phase = Phase::Draining;
-        self.close.owed = false;
-        self.close.until = self.close.until.or(Some(now + 3 * self.pto()));
+        self.close.drain(now + 3 * self.pto());
         self.events.push(Event::Closed(reason));
     }
 
     /// The connection is gone without a word.
-    pub(super) fn end(&mut self, _now: Time, reason: CloseReason) {
+    pub(super) fn end(&mut self, reason: CloseReason) {
         if self.phase.is_open() {
             self.phase = Phase::Drained;
             self.events.push(Event::Closed(reason));
@@ -109,22 +59,14 @@ impl Connection {
     }
 
     /// Answers packets that arrive after the farewell, the first, second, fourth, eighth...
-    pub(super) fn on_packet_while_closing(
-        &mut self,
-        now: Time,
-        _space: Space,
-        payload: &[u8],
-    ) -> Result<(), TransportError> {
+    pub(super) fn on_packet_while_closing(&mut self, now: Time, payload: &[u8]) {
         let closed = Frames::new(payload)
             .map_while(Result::ok)
             .any(|(_, frame)| matches!(frame, Frame::TransportClose(_) | Frame::AppClose(_)));
         if closed {
             // The peer knows; the reason was told already.
-            self.drain(now, CloseReason::Local { code: AppCode(0) });
-            return Ok(());
+            return self.drain(now, CloseReason::Local { code: AppCode(0) });
         }
-        self.close.received = self.close.received.saturating_add(1);
-        self.close.owed |= self.close.received.is_power_of_two();
-        Ok(())
+        self.close.on_packet();
     }
 }

@@ -1,9 +1,10 @@
 //! From nothing to an established connection: construction, the handshake's outputs, Retry.
 
-use super::input::Deferred;
+use super::deferred::Deferred;
+use super::idle::Idle;
 use super::output::MIN_FLIGHT;
 use super::spaces::{Level, Spaces};
-use super::{Connection, Counts, Event, Phase, TransportConfig, close, events, timers};
+use super::{Connection, Counts, Event, Owed, Phase, TransportConfig, events, farewell};
 use crate::cid::{CidKey, LocalIds, RemoteIds, ResetKey};
 use crate::crypto::{CryptoError, Provider, Secret, Signature, Suite};
 use crate::error::{Code, TransportError};
@@ -146,7 +147,7 @@ impl Connection {
         let local_ids = LocalIds::new(handle, cid_key, reset_key);
         let first_id = local_ids.first();
         let keys = LevelKeys::initial(&*provider, &initial_dcid, side);
-        let idle = timers::Idle::new(now, config.idle_timeout, config.keep_alive);
+        let idle = Idle::new(now, config.idle_timeout, config.keep_alive);
         Self {
             side,
             handle,
@@ -165,7 +166,7 @@ impl Connection {
             suite: None,
             peer: None,
             confirmed: false,
-            handshake_done_owed: false,
+            owed: Owed::default(),
             handshake_deadline: now + config.handshake_timeout,
             handshake_time: None,
             deferred: Deferred::default(),
@@ -178,11 +179,9 @@ impl Connection {
             token: Vec::new(),
             idle,
             paced_until: None,
-            ping_owed: false,
             mtu_probe: false,
             peer_validated: false,
-            update_owed: false,
-            close: close::Close::default(),
+            close: farewell::Close::default(),
             events: events::Events::default(),
             counts: Counts::default(),
             sent: Vec::new(),
@@ -215,7 +214,8 @@ impl Connection {
         let Some(handshake) = self.handshake.as_mut().filter(|_| self.phase.is_open()) else {
             return;
         };
-        let result = handshake.provide_signature(signature).and_then(|()| self.drive_handshake(now));
+        let result =
+            handshake.provide_signature(signature).and_then(|()| self.drive_handshake(now));
         if let Err(error) = result {
             self.fail(now, error);
         }
@@ -236,7 +236,7 @@ impl Connection {
 
     /// Acts on what the handshake has to say.
     pub(super) fn drive_handshake(&mut self, now: Time) -> Result<(), TransportError> {
-        while let Some(output) = self.handshake.as_mut().and_then(|handshake| handshake.poll()) {
+        while let Some(output) = self.handshake.as_mut().and_then(Handshake::poll) {
             match output {
                 Output::Keys { space, suite, seal, open } => {
                     self.install(space, suite, &seal, &open);
@@ -250,7 +250,7 @@ impl Connection {
                     self.handshake_time = Some(now - self.began);
                     self.events.push(Event::Connected);
                     if self.side == Side::Server {
-                        self.handshake_done_owed = true;
+                        self.owed.handshake_done = true;
                         self.confirm();
                     }
                 }

@@ -17,18 +17,22 @@ impl Connection {
         &mut self,
         now: Time,
         space: Space,
-        frame: Frame<'_>,
+        frame: &Frame<'_>,
     ) -> Result<(), TransportError> {
-        match frame {
-            Frame::Padding(_) | Frame::Ping => Ok(()),
-            Frame::Ack(ack) => self.on_ack(now, space, &ack),
+        match *frame {
+            // That somebody waits for credit changes nothing: credit grows with what is read.
+            Frame::Padding(_)
+            | Frame::Ping
+            | Frame::DataBlocked(_)
+            | Frame::StreamsBlocked { .. } => Ok(()),
+            Frame::Ack(ref ack) => self.on_ack(now, space, ack),
             Frame::Crypto { offset, data } => match &mut self.handshake {
                 Some(handshake) => handshake.receive(space, offset, data),
                 // The handshake is over: this is a copy of what was answered long ago.
                 None => Ok(()),
             },
-            Frame::Stream(frame) => {
-                self.streams.on_stream(now, self.path.rtt().smoothed(), &frame)
+            Frame::Stream(ref frame) => {
+                self.streams.on_stream(now, self.path.rtt().smoothed(), frame)
             }
             Frame::ResetStream { id, code, final_size } => {
                 self.streams.on_reset_stream(id, code, final_size)
@@ -43,10 +47,8 @@ impl Connection {
                 self.streams.on_max_streams(dir, max);
                 Ok(())
             }
-            // Told for the sake of statistics only: credit grows with what the application reads.
-            Frame::DataBlocked(_) | Frame::StreamsBlocked { .. } => Ok(()),
             Frame::StreamDataBlocked { id, .. } => self.streams.on_stream_data_blocked(id),
-            Frame::NewConnectionId(frame) => self.remote_ids.on_new(&frame),
+            Frame::NewConnectionId(ref frame) => self.remote_ids.on_new(frame),
             Frame::RetireConnectionId(sequence) => {
                 self.local_ids.on_retire(sequence, &self.last_dcid)
             }
@@ -86,10 +88,10 @@ impl Connection {
         let ((recovery, rtt), mut fates) = self.fates();
         let report = recovery.on_ack(now, space, ack, rtt, max_ack_delay, &mut fates)?;
         self.peer_validated |= self.side == Side::Client && space == Space::Handshake;
-        if space == Space::Data {
-            if let Some(keys) = &mut self.spaces.data_keys {
-                keys.on_acked(ack.largest);
-            }
+        if space == Space::Data
+            && let Some(keys) = &mut self.spaces.data_keys
+        {
+            keys.on_acked(ack.largest);
         }
         let in_flight = self.recovery.in_flight();
         self.path.on_ack(now, space, &report, in_flight);
@@ -106,7 +108,7 @@ impl Connection {
             local_ids: &mut self.local_ids,
             remote_ids: &mut self.remote_ids,
             spaces: &mut self.spaces,
-            handshake_done_owed: &mut self.handshake_done_owed,
+            handshake_done_owed: &mut self.owed.handshake_done,
         };
         ((&mut self.recovery, self.path.rtt_mut()), fates)
     }

@@ -1,5 +1,6 @@
 //! Datagrams in: coalesced packets are split, opened in place and processed.
 
+use super::deferred::Deferred;
 use super::spaces::Arrival;
 use super::{Connection, Phase};
 use crate::error::{CloseReason, Code, TransportError};
@@ -11,32 +12,9 @@ use crate::wire::Reader;
 use crate::wire::frame::{Frames, RESET_TOKEN_LEN};
 use crate::wire::header::{Kind, LONG, Packet, Protected};
 use crate::wire::permission::permitted;
-use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 /// The shortest stateless reset (RFC 9000, section 10.3).
 const MIN_RESET: usize = 21;
-/// How many packets that came before their keys are kept.
-const MAX_DEFERRED: usize = 8;
-/// The longest such packet, in bytes.
-const MAX_DEFERRED_LEN: usize = 1500;
-
-/// Packets whose keys are not there yet: the handshake's packets may overtake one another.
-#[derive(Debug, Default)]
-pub(super) struct Deferred {
-    packets: VecDeque<(Vec<u8>, Received)>,
-}
-
-impl Deferred {
-    fn push(&mut self, packet: &[u8], meta: &Received) -> bool {
-        let room = self.packets.len() < MAX_DEFERRED && packet.len() <= MAX_DEFERRED_LEN;
-        if room {
-            self.packets.push_back((packet.to_vec(), *meta));
-        }
-        room
-    }
-}
-
 impl Connection {
     /// Takes datagrams from the network, decrypting in place: `bytes` holds one or more of
     /// `segment` bytes each (the last may be shorter), as generic receive offload gives them.
@@ -73,7 +51,7 @@ impl Connection {
         while !rest.is_empty() {
             let Ok(packet) = Packet::parse(rest) else {
                 // A stateless reset may be shorter than any packet.
-                self.check_reset(now, rest);
+                self.check_reset(rest);
                 break;
             };
             match packet {
@@ -94,7 +72,7 @@ impl Connection {
                 }
                 Packet::Negotiation { dcid, scid, versions } => {
                     if self.is_local_id(&dcid) && scid == self.initial_dcid {
-                        self.on_negotiation(now, &rest[versions]);
+                        self.on_negotiation(&rest[versions]);
                     }
                     break;
                 }
@@ -113,7 +91,7 @@ impl Connection {
     ) -> Result<(), TransportError> {
         if !self.is_local_id(&protected.dcid) {
             // A reset carries no ID of ours; its last bytes are compared before they are touched.
-            self.check_reset(now, packet);
+            self.check_reset(packet);
             return Ok(());
         }
         let token = self.side == Side::Client && !protected.token.is_empty();
@@ -133,7 +111,7 @@ impl Connection {
             Err(OpenError::Fatal(error)) => Err(error),
             Err(OpenError::Drop) => {
                 if protected.kind == Kind::Data && self.is_reset(packet.len(), trailer) {
-                    self.on_stateless_reset(now);
+                    self.on_stateless_reset();
                 } else if self.awaits_keys(protected.kind) && self.deferred.push(packet, meta) {
                     self.counts.packets_deferred += 1;
                 } else {
@@ -177,8 +155,8 @@ impl Connection {
 
     /// Processes what was deferred, after keys were installed.
     pub(super) fn replay_deferred(&mut self, now: Time) -> Result<(), TransportError> {
-        for _ in 0..self.deferred.packets.len() {
-            let Some((mut bytes, meta)) = self.deferred.packets.pop_front() else { break };
+        for _ in 0..self.deferred.len() {
+            let Some((mut bytes, meta)) = self.deferred.pop() else { break };
             if let Ok(Packet::Protected(protected)) = Packet::parse(&bytes) {
                 self.handle_packet(now, &meta, &protected, &mut bytes)?;
             }
@@ -202,7 +180,10 @@ impl Connection {
         self.on_authentic(now, protected);
         match self.phase {
             Phase::Handshake | Phase::Established => {}
-            Phase::Closing => return self.on_packet_while_closing(now, space, payload),
+            Phase::Closing => {
+                self.on_packet_while_closing(now, payload);
+                return Ok(());
+            }
             Phase::Draining | Phase::Drained => return Ok(()),
         }
         if payload.is_empty() {
@@ -216,7 +197,7 @@ impl Connection {
                 return Err(error.in_frame(kind));
             }
             ack_eliciting |= frame.is_ack_eliciting();
-            self.on_frame(now, space, frame).map_err(|error| error.in_frame(kind))?;
+            self.on_frame(now, space, &frame).map_err(|error| error.in_frame(kind))?;
             if !self.phase.is_open() {
                 return Ok(());
             }
@@ -255,7 +236,9 @@ impl Connection {
             return true;
         }
         let ours = self.local_ids.is_active(dcid)
-            || (self.side == Side::Server && self.handshake.is_some() && *dcid == self.initial_dcid);
+            || (self.side == Side::Server
+                && self.handshake.is_some()
+                && *dcid == self.initial_dcid);
         if ours {
             self.last_dcid = *dcid;
         }
@@ -275,7 +258,8 @@ impl Connection {
         token: core::ops::Range<usize>,
     ) {
         // At most one Retry, and only as the first answer (RFC 9000, section 17.2.5).
-        let first = self.side == Side::Client && self.peer_scid.is_none() && self.retry_scid.is_none();
+        let first =
+            self.side == Side::Client && self.peer_scid.is_none() && self.retry_scid.is_none();
         let authentic = verify_retry(&*self.provider, &self.initial_dcid, packet);
         let (Some(token), true, true) = (packet.get(token), first, authentic) else { return };
         if scid == self.initial_dcid {
@@ -284,7 +268,7 @@ impl Connection {
         self.on_retry(scid, token.to_vec());
     }
 
-    fn on_negotiation(&mut self, now: Time, versions: &[u8]) {
+    fn on_negotiation(&mut self, versions: &[u8]) {
         let unanswered = self.side == Side::Client && self.peer_scid.is_none();
         if !unanswered || self.retry_scid.is_some() {
             return;
@@ -296,14 +280,14 @@ impl Connection {
         }
         // A list with our version in it is nothing that a server would send (RFC 9000, section 6.2).
         if !ours {
-            self.end(now, CloseReason::VersionMismatch);
+            self.end(CloseReason::VersionMismatch);
         }
     }
 
-    fn check_reset(&mut self, now: Time, packet: &[u8]) {
+    fn check_reset(&mut self, packet: &[u8]) {
         let short = packet.first().is_some_and(|first| first & LONG == 0);
         if short && self.is_reset(packet.len(), reset_trailer(packet)) {
-            self.on_stateless_reset(now);
+            self.on_stateless_reset();
         }
     }
 
@@ -311,9 +295,9 @@ impl Connection {
         len >= MIN_RESET && trailer.is_some_and(|token| self.remote_ids.matches_reset(&token))
     }
 
-    fn on_stateless_reset(&mut self, now: Time) {
+    fn on_stateless_reset(&mut self) {
         if self.phase.is_open() {
-            self.end(now, CloseReason::StatelessReset);
+            self.end(CloseReason::StatelessReset);
         }
     }
 }

@@ -12,9 +12,12 @@
 
 mod close;
 mod config;
+mod deferred;
 mod establish;
 mod events;
+mod farewell;
 mod frames;
+mod idle;
 mod input;
 mod output;
 mod packet;
@@ -24,9 +27,9 @@ mod streams;
 mod timers;
 
 pub use config::TransportConfig;
-pub use events::Event;
 pub use establish::ExportError;
 pub(crate) use establish::{FirstFlight, Setup};
+pub use events::Event;
 pub use stats::{Counts, Stats};
 
 use crate::cid::{LocalIds, RemoteIds};
@@ -61,6 +64,17 @@ impl Phase {
     }
 }
 
+/// What is to be done with the next packet, beside what other rooms have to send.
+#[derive(Debug, Default)]
+struct Owed {
+    /// The server confirms the handshake.
+    handshake_done: bool,
+    /// The peer is asked for a sign of life.
+    ping: bool,
+    /// New packet keys were asked for.
+    key_update: bool,
+}
+
 /// One connection of an [`Endpoint`](crate::endpoint::Endpoint).
 pub struct Connection {
     side: Side,
@@ -86,10 +100,10 @@ pub struct Connection {
     suite: Option<Suite>,
     peer: Option<Box<Parameters>>,
     confirmed: bool,
-    handshake_done_owed: bool,
+    owed: Owed,
     handshake_deadline: Time,
     handshake_time: Option<Duration>,
-    deferred: input::Deferred,
+    deferred: deferred::Deferred,
 
     /// The destination of the client's Initials: the client's random choice, or the Retry's source.
     initial_dcid: ConnectionId,
@@ -105,16 +119,13 @@ pub struct Connection {
     /// What a Retry demanded in each Initial.
     token: Vec<u8>,
 
-    idle: timers::Idle,
+    idle: idle::Idle,
     paced_until: Option<Time>,
-    ping_owed: bool,
     /// Whether the packet that is being sealed probes the path's MTU.
     mtu_probe: bool,
     /// Client: the server has shown that it knows our address to be valid.
     peer_validated: bool,
-    /// New packet keys were asked for.
-    update_owed: bool,
-    close: close::Close,
+    close: farewell::Close,
     events: events::Events,
     counts: Counts,
     /// Records of the frames of the packet that is being written; kept for its capacity.
@@ -132,13 +143,13 @@ impl Connection {
 
     /// Asks the peer for a sign of life.
     pub fn ping(&mut self) {
-        self.ping_owed = self.phase == Phase::Established;
+        self.owed.ping = self.phase == Phase::Established;
     }
 
     /// Moves to new packet keys as soon as that is allowed. The engine does so by itself long before
     /// the cipher's limits.
     pub fn update_keys(&mut self) {
-        self.update_owed = true;
+        self.owed.key_update = true;
     }
 
     /// Which end this is.
@@ -222,5 +233,6 @@ impl core::fmt::Debug for Connection {
     }
 }
 
-#[cfg(all(test, feature = "rustcrypto"))]
+#[cfg(test)]
+#[cfg(feature = "rustcrypto")]
 mod tests;

@@ -54,10 +54,10 @@ impl Connection {
             Phase::Closing => return self.transmit_close(now, out),
             Phase::Draining | Phase::Drained => return None,
         }
-        if self.spaces.initial.is_some() || self.spaces.handshake.is_some() {
-            if let Some(transmit) = self.transmit_handshake(now, out) {
-                return Some(transmit);
-            }
+        if (self.spaces.initial.is_some() || self.spaces.handshake.is_some())
+            && let Some(transmit) = self.transmit_handshake(now, out)
+        {
+            return Some(transmit);
         }
         self.transmit_data(now, out, max_segments).or_else(|| self.transmit_mtu_probe(now, out))
     }
@@ -309,8 +309,8 @@ impl Connection {
             if let Err(error) = keys.check_limits() {
                 return self.fail(now, error);
             }
-            if (self.update_owed || keys.update_due()) && keys.update(now) {
-                self.update_owed = false;
+            if (self.owed.key_update || keys.update_due()) && keys.update(now) {
+                self.owed.key_update = false;
             }
         }
     }
@@ -351,9 +351,9 @@ impl Connection {
     }
 
     fn write_control(&mut self, w: &mut Writer<'_>) -> Result<(), Full> {
-        if self.handshake_done_owed {
+        if self.owed.handshake_done {
             Frame::HandshakeDone.encode(w)?;
-            self.handshake_done_owed = false;
+            self.owed.handshake_done = false;
             self.sent.push(SentFrame::HandshakeDone);
         }
         while self.local_ids.has_issue() && w.room() >= 64 {
@@ -366,8 +366,8 @@ impl Connection {
             Frame::RetireConnectionId(sequence).encode(w)?;
             self.sent.push(SentFrame::RetireConnectionId(sequence));
         }
-        if self.ping_owed && w.put_u8(crate::wire::frame::kind::PING).is_ok() {
-            self.ping_owed = false;
+        if self.owed.ping && w.put_u8(crate::wire::frame::kind::PING).is_ok() {
+            self.owed.ping = false;
         }
         Ok(())
     }
@@ -376,8 +376,8 @@ impl Connection {
     fn wants_data(&self) -> bool {
         self.streams.can_send_data()
             || self.streams.has_control()
-            || self.handshake_done_owed
-            || self.ping_owed
+            || self.owed.handshake_done
+            || self.owed.ping
             || self.local_ids.has_issue()
             || self.remote_ids.has_retirement()
     }

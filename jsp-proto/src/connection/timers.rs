@@ -5,52 +5,6 @@ use crate::error::CloseReason;
 use crate::ids::Space;
 use crate::time::{Duration, Time};
 
-/// Ends a silent connection, and keeps one alive where that was asked for (RFC 9000, section 10.1).
-#[derive(Debug)]
-pub(super) struct Idle {
-    /// The agreed timeout, never below three probe timeouts.
-    timeout: Option<Duration>,
-    keep_alive: Option<Duration>,
-    /// When something was last received, or first sent after that.
-    since: Time,
-    /// Whether an ack-eliciting packet was sent since the last one was received.
-    sent: bool,
-}
-
-impl Idle {
-    pub(super) fn new(now: Time, timeout: Option<Duration>, keep_alive: Option<Duration>) -> Self {
-        Self { timeout, keep_alive, since: now, sent: false }
-    }
-
-    /// Takes the smaller of both ends' timeouts; 0 from the peer is none.
-    pub(super) fn negotiate(&mut self, peer: Duration) {
-        if !peer.is_zero() {
-            self.timeout = Some(self.timeout.map_or(peer, |ours| ours.min(peer)));
-        }
-    }
-
-    pub(super) fn on_received(&mut self, now: Time) {
-        self.since = now;
-        self.sent = false;
-    }
-
-    pub(super) fn on_sent(&mut self, now: Time) {
-        if !core::mem::replace(&mut self.sent, true) {
-            self.since = now;
-        }
-    }
-
-    /// When the connection counts as dead.
-    fn expiry(&self, pto: Duration) -> Option<Time> {
-        self.timeout.map(|timeout| self.since + timeout.max(3 * pto))
-    }
-
-    /// When a PING is due; none while one is unanswered.
-    fn ping_at(&self) -> Option<Time> {
-        self.keep_alive.filter(|_| !self.sent).map(|interval| self.since + interval)
-    }
-}
-
 impl Connection {
     /// When [`Self::handle_timeout`] is to be called next, if nothing happens before. It lies in the
     /// future once [`Self::poll_transmit`] has nothing more to send.
@@ -67,18 +21,11 @@ impl Connection {
             self.spaces.inbound_ref(space).and_then(|inbound| inbound.acks.timeout())
         });
         let keys = self.spaces.data_keys.as_ref().and_then(|keys| keys.next_timeout(pto));
-        [
-            self.idle.expiry(pto),
-            deadline,
-            keep_alive,
-            self.loss_timeout(),
-            self.paced_until,
-            keys,
-        ]
-        .into_iter()
-        .flatten()
-        .chain(acks)
-        .min()
+        [self.idle.expiry(pto), deadline, keep_alive, self.loss_timeout(), self.paced_until, keys]
+            .into_iter()
+            .flatten()
+            .chain(acks)
+            .min()
     }
 
     /// Lets time pass to `now`: late calls are safe, early and repeated ones do nothing.
@@ -98,13 +45,13 @@ impl Connection {
     fn open_timeout(&mut self, now: Time) {
         let pto = self.pto();
         if self.idle.expiry(pto).is_some_and(|at| at <= now) {
-            return self.end(now, CloseReason::IdleTimeout);
+            return self.end(CloseReason::IdleTimeout);
         }
         if self.phase == Phase::Handshake && self.handshake_deadline <= now {
-            return self.end(now, CloseReason::HandshakeTimeout);
+            return self.end(CloseReason::HandshakeTimeout);
         }
         if self.phase == Phase::Established && self.idle.ping_at().is_some_and(|at| at <= now) {
-            self.ping_owed = true;
+            self.owed.ping = true;
         }
         if self.paced_until.is_some_and(|at| at <= now) {
             self.paced_until = None;

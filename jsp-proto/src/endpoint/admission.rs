@@ -45,6 +45,14 @@ pub(super) struct Validated {
     pub(super) retry_scid: ConnectionId,
 }
 
+/// A datagram that begins with an Initial packet.
+pub(super) struct Arrival<'a> {
+    pub(super) meta: &'a Received,
+    pub(super) initial: &'a Protected,
+    pub(super) validated: Option<Validated>,
+    pub(super) datagram: &'a mut [u8],
+}
+
 /// A ClientHello of which a part is missing.
 struct Partial {
     keys: LevelKeys,
@@ -95,12 +103,17 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    /// The connection that a first flight led to; `Some(None)` if it is known but has none.
-    pub(super) fn find(&self, key: &Key) -> Option<Option<ConnectionHandle>> {
+    /// The connection that a first flight led to.
+    pub(super) fn find(&self, key: &Key) -> Option<ConnectionHandle> {
         match self.attempts.get(key)? {
             Attempt::Partial(_) => None,
-            Attempt::Decided(handle) => Some(*handle),
+            Attempt::Decided(handle) => *handle,
         }
+    }
+
+    /// Whether an attempt's flight was whole already: nothing more of it is looked at.
+    pub(super) fn is_decided(&self, key: &Key) -> bool {
+        matches!(self.attempts.get(key), Some(Attempt::Decided(_)))
     }
 
     /// Takes a datagram that begins with an Initial packet of an attempt that is not decided.
@@ -109,11 +122,9 @@ impl Admission {
         now: Time,
         limits: &Limits,
         provider: &dyn Provider,
-        meta: &Received,
-        initial: &Protected,
-        validated: Option<Validated>,
-        datagram: &mut [u8],
+        arrival: Arrival<'_>,
     ) -> Outcome {
+        let Arrival { meta, initial, validated, datagram } = arrival;
         self.expire(now, limits);
         let key = Key { remote: meta.remote, dcid: initial.dcid };
         if let Some(Attempt::Partial(partial)) = self.attempts.get_mut(&key) {
@@ -148,10 +159,10 @@ impl Admission {
 
     /// Remembers that a whole first flight was handed to the application.
     pub(super) fn remember(&mut self, now: Time, key: Key) {
-        if self.decided.len() >= MAX_REMEMBERED {
-            if let Some((_, oldest)) = self.decided.pop_front() {
-                self.forget(&oldest);
-            }
+        if self.decided.len() >= MAX_REMEMBERED
+            && let Some((_, oldest)) = self.decided.pop_front()
+        {
+            self.forget(&oldest);
         }
         self.attempts.insert(key, Attempt::Decided(None));
         self.decided.push_back((now, key));

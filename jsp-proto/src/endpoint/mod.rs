@@ -31,7 +31,7 @@ use crate::token::{RetryToken, TokenKey};
 use crate::wire::Full;
 use crate::wire::header::{Kind, LONG, Packet, Protected};
 use crate::wire::parameters::MIN_DATAGRAM;
-use admission::{Admission, Complete, Key, Outcome, Validated};
+use admission::{Admission, Arrival, Complete, Key, Outcome, Validated};
 use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 use quota::{Bucket, Prefix, Quota};
@@ -39,7 +39,7 @@ use slots::Slots;
 
 /// Where a datagram goes.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant)] // Moved once, never stored.
+#[expect(clippy::large_enum_variant, reason = "moved once, never stored")]
 pub enum Routed {
     /// To this connection.
     Connection(ConnectionHandle),
@@ -193,10 +193,8 @@ impl Endpoint {
         if remote.port() == 0 || remote.ip().is_unspecified() {
             return Err(ConnectError::BadAddress);
         }
-        let handle = self
-            .slots
-            .take(remote, self.config.limits.connections)
-            .ok_or(ConnectError::TooMany)?;
+        let handle =
+            self.slots.take(remote, self.config.limits.connections).ok_or(ConnectError::TooMany)?;
         let setup = self.setup(handle, remote, local, Arc::clone(&config.transport));
         Connection::client(now, setup, &config.handshake).map_err(|_| {
             self.slots.free(handle);
@@ -228,7 +226,9 @@ impl Endpoint {
         datagram: &mut [u8],
         reply: &mut [u8],
     ) -> Routed {
-        let Ok(packet) = Packet::parse(datagram) else { return self.stray(now, meta, datagram, reply) };
+        let Ok(packet) = Packet::parse(datagram) else {
+            return self.stray(now, meta, datagram, reply);
+        };
         match packet {
             Packet::Protected(protected) => {
                 if let Some(handle) = self.find(meta, &protected.dcid) {
@@ -372,7 +372,7 @@ impl Endpoint {
         let own = dcid.as_bytes().try_into().ok().map(|bytes| self.cid_key.decode(bytes).0);
         own.filter(|handle| self.slots.is_live(*handle)).or_else(|| {
             let key = Key { remote: meta.remote, dcid: *dcid };
-            self.admission.find(&key)?.filter(|handle| self.slots.is_live(*handle))
+            self.admission.find(&key).filter(|handle| self.slots.is_live(*handle))
         })
     }
 
@@ -390,16 +390,15 @@ impl Endpoint {
         if self.server.is_none()
             || datagram.len() < usize::from(MIN_DATAGRAM)
             || short
-            || self.admission.find(&key).is_some()
+            || self.admission.is_decided(&key)
         {
             return Routed::Dropped;
         }
         let validated = self.validate(now, meta, packet, datagram);
         let limits = &self.config.limits;
         let provider = &*self.config.provider;
-        let outcome = self
-            .admission
-            .receive(now, limits, provider, meta, packet, validated, datagram);
+        let arrival = Arrival { meta, initial: packet, validated, datagram };
+        let outcome = self.admission.receive(now, limits, provider, arrival);
         match outcome {
             Outcome::Silence => Routed::Dropped,
             Outcome::Retry { scid } => self.stateless_retry(now, meta, &packet.dcid, &scid, reply),
@@ -407,8 +406,7 @@ impl Endpoint {
                 let prefix = Prefix::from(meta.remote.ip());
                 let (total, each) =
                     (limits.unvalidated_per_second, limits.unvalidated_per_second_per_prefix);
-                if complete.validated.is_none()
-                    && !self.unvalidated.take(now, prefix, total, each)
+                if complete.validated.is_none() && !self.unvalidated.take(now, prefix, total, each)
                 {
                     return self.stateless_retry(now, meta, &packet.dcid, &complete.scid, reply);
                 }
@@ -480,13 +478,7 @@ impl Endpoint {
 
     /// A datagram that names no connection: perhaps a stateless reset for one of ours, perhaps of a
     /// connection that is gone.
-    fn stray(
-        &mut self,
-        now: Time,
-        meta: &Received,
-        datagram: &[u8],
-        reply: &mut [u8],
-    ) -> Routed {
+    fn stray(&mut self, now: Time, meta: &Received, datagram: &[u8], reply: &mut [u8]) -> Routed {
         if self.slots.with_peer(meta.remote).next().is_some() {
             return Routed::Stray;
         }

@@ -7,9 +7,7 @@ use crate::protection::{LevelKeys, retry_tag};
 use crate::record::{Received, Transmit};
 use crate::rng::Rng;
 use crate::wire::frame::{Frame, ResetToken, TransportCloseFrame};
-use crate::wire::header::{
-    FIXED, Kind, LONG, encode_long, put_version_and_ids, set_length,
-};
+use crate::wire::header::{FIXED, Kind, LONG, encode_long, put_version_and_ids, set_length};
 use crate::wire::{Full, Put, TruncatedNumber, Writer};
 
 /// The shortest stateless reset (RFC 9000, section 10.3).
@@ -19,13 +17,7 @@ const MAX_RESET: usize = 42;
 
 /// A reply of `len` bytes to who sent `to`.
 pub(super) fn transmit(to: &Received, len: usize) -> Transmit {
-    Transmit {
-        remote: to.remote,
-        local: to.local,
-        ecn: crate::ids::Ecn::NotEct,
-        len,
-        segment: len,
-    }
+    Transmit { remote: to.remote, local: to.local, ecn: crate::ids::Ecn::NotEct, len, segment: len }
 }
 
 /// Writes a Retry: the client is to come back with `token`, to `scid`.

@@ -17,7 +17,7 @@ struct Slot {
 /// uses of one slot, after which a generation returns, take as long as possible.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    slots: Vec<Slot>,
+    all: Vec<Slot>,
     free: VecDeque<u32>,
     /// Connections by peer, for stateless resets, which name no connection.
     peers: BTreeSet<(SocketAddr, u32)>,
@@ -26,7 +26,7 @@ pub(super) struct Slots {
 impl Slots {
     /// How many are in use.
     pub(super) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.all.len() - self.free.len()
     }
 
     /// Takes a slot for a connection with `remote`, if fewer than `max` are in use.
@@ -34,14 +34,13 @@ impl Slots {
         if self.len() >= max as usize {
             return None;
         }
-        let index = match self.free.pop_front() {
-            Some(index) => index,
-            None => {
-                self.slots.push(Slot::default());
-                (self.slots.len() - 1) as u32
-            }
+        let index = if let Some(index) = self.free.pop_front() {
+            index
+        } else {
+            self.all.push(Slot::default());
+            (self.all.len() - 1) as u32
         };
-        let slot = self.slots.get_mut(index as usize)?;
+        let slot = self.all.get_mut(index as usize)?;
         slot.remote = Some(remote);
         self.peers.insert((remote, index));
         Some(ConnectionHandle { index, generation: slot.generation })
@@ -52,7 +51,7 @@ impl Slots {
         if !self.is_live(handle) {
             return;
         }
-        let Some(slot) = self.slots.get_mut(handle.index as usize) else { return };
+        let Some(slot) = self.all.get_mut(handle.index as usize) else { return };
         if let Some(remote) = slot.remote.take() {
             self.peers.remove(&(remote, handle.index));
         }
@@ -62,7 +61,7 @@ impl Slots {
 
     /// Whether the handle's connection exists.
     pub(super) fn is_live(&self, handle: ConnectionHandle) -> bool {
-        self.slots
+        self.all
             .get(handle.index as usize)
             .is_some_and(|slot| slot.remote.is_some() && slot.generation == handle.generation)
     }
@@ -73,7 +72,7 @@ impl Slots {
         remote: SocketAddr,
     ) -> impl Iterator<Item = ConnectionHandle> + '_ {
         self.peers.range((remote, 0)..=(remote, u32::MAX)).filter_map(|&(_, index)| {
-            let generation = self.slots.get(index as usize)?.generation;
+            let generation = self.all.get(index as usize)?.generation;
             Some(ConnectionHandle { index, generation })
         })
     }
@@ -103,8 +102,7 @@ mod tests {
     #[test]
     fn connections_are_found_by_their_peer() {
         let mut slots = Slots::default();
-        let handles: Vec<_> =
-            [1, 2, 1].map(|port| slots.take(address(port), 9).unwrap()).into();
+        let handles: Vec<_> = [1, 2, 1].map(|port| slots.take(address(port), 9).unwrap()).into();
         let found: Vec<_> = slots.with_peer(address(1)).collect();
         assert_eq!(found, [handles[0], handles[2]]);
         slots.free(handles[0]);

@@ -28,7 +28,7 @@ const GRANULARITY: u16 = 20;
 const ATTEMPTS: u8 = 3;
 
 /// After how long a larger size is tried again (RFC 8899, section 5.1.1: `PMTU_RAISE_TIMER`).
-const RAISE: Duration = Duration::from_secs(600);
+const RAISE: Duration = Duration::from_mins(10);
 
 /// How many times in a row only large packets must be lost to suspect a black hole.
 const SUSPICIONS: u8 = 4;

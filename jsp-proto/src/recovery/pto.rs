@@ -32,7 +32,7 @@ pub const PROBE_FLOOR: Duration = Duration::from_millis(100);
 pub const SILENCE: Duration = Duration::from_secs(10);
 
 /// Probes are never further apart than this.
-const MAX_INTERVAL: Duration = Duration::from_secs(60);
+const MAX_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How far the handshake is, as far as probing cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

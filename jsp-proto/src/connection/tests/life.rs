@@ -134,7 +134,7 @@ fn a_retry_costs_one_round_trip_and_proves_the_address() {
             answered = Some(reply[..transmit.len].to_vec());
         }
     }
-    pair.to_client(&answered.unwrap());
+    pair.at_client(&answered.unwrap());
     pair.run(MS(60));
     assert!(pair.client.is_established() && pair.server().is_established());
     assert!(pair.server().retry_scid.is_some());

@@ -42,7 +42,6 @@ pub(super) fn server_signer() -> Box<dyn Signer> {
 /// A client, a server and the wire.
 pub(super) struct Pair {
     pub(super) now: Time,
-    pub(super) client_endpoint: Endpoint,
     pub(super) server_endpoint: Endpoint,
     pub(super) client: Connection,
     pub(super) server: Option<Connection>,
@@ -76,17 +75,14 @@ impl Pair {
             handshake: Arc::new(handshake::ServerConfig::new(Arc::clone(&provider), identities)),
             transport: Arc::new(server),
         };
-        let endpoint = |seed| {
-            Endpoint::new(EndpointConfig::new(Arc::clone(&provider)), &Seed::from_u64(seed))
-        };
+        let endpoint =
+            |seed| Endpoint::new(EndpointConfig::new(Arc::clone(&provider)), &Seed::from_u64(seed));
         let (mut client_endpoint, mut server_endpoint) = (endpoint(1), endpoint(2));
         server_endpoint.set_server(Some(Arc::new(server_config)));
         let now = Time::from_nanos(1_000_000_000);
-        let client =
-            client_endpoint.connect(now, &client_config, server_address(), None).unwrap();
+        let client = client_endpoint.connect(now, &client_config, server_address(), None).unwrap();
         Self {
             now,
-            client_endpoint,
             server_endpoint,
             client,
             server: None,
@@ -116,8 +112,7 @@ impl Pair {
     pub(super) fn flush(connection: &mut Connection, now: Time) -> Vec<Vec<u8>> {
         let mut out = vec![0; 65_535];
         let mut datagrams = Vec::new();
-        while let Some(Transmit { len, segment, .. }) =
-            connection.poll_transmit(now, &mut out, 64)
+        while let Some(Transmit { len, segment, .. }) = connection.poll_transmit(now, &mut out, 64)
         {
             datagrams.extend(out[..len].chunks(segment).map(<[u8]>::to_vec));
             assert!(datagrams.len() < 100_000, "it never ends");
@@ -152,7 +147,7 @@ impl Pair {
     }
 
     /// Hands a datagram to the server's endpoint, as from `remote`; returns a stateless answer.
-    pub(super) fn to_server(&mut self, remote: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn at_server(&mut self, remote: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
         let mut bytes = datagram.to_vec();
         let mut reply = vec![0; 1500];
         match self.server_endpoint.handle(self.now, &from(remote), &mut bytes, &mut reply) {
@@ -180,7 +175,7 @@ impl Pair {
         }
     }
 
-    pub(super) fn to_client(&mut self, datagram: &[u8]) {
+    pub(super) fn at_client(&mut self, datagram: &[u8]) {
         let mut bytes = datagram.to_vec();
         let len = bytes.len();
         self.client.handle_datagrams(self.now, &from(server_address()), &mut bytes, len);
@@ -202,11 +197,11 @@ impl Pair {
             let due = self.wire.iter().take_while(|(at, ..)| *at <= self.now).count();
             for (_, from_client, datagram) in self.wire.drain(..due).collect::<Vec<_>>() {
                 if from_client {
-                    if let Some(reply) = self.to_server(client_address(), &datagram) {
+                    if let Some(reply) = self.at_server(client_address(), &datagram) {
                         self.wire.push((self.now + DELAY, false, reply));
                     }
                 } else {
-                    self.to_client(&datagram);
+                    self.at_client(&datagram);
                 }
             }
             self.client.handle_timeout(self.now);
@@ -232,16 +227,14 @@ impl Pair {
 /// means harm can send.
 pub(super) fn craft(connection: &mut Connection, space: Space, frames: &[Frame<'_>]) -> Vec<u8> {
     let mut payload = Vec::new();
-    frames.iter().for_each(|frame| frame.encode(&mut payload).unwrap());
+    for frame in frames {
+        frame.encode(&mut payload).unwrap();
+    }
     craft_payload(connection, space, &payload)
 }
 
 /// The same, of any payload.
-pub(super) fn craft_payload(
-    connection: &mut Connection,
-    space: Space,
-    payload: &[u8],
-) -> Vec<u8> {
+pub(super) fn craft_payload(connection: &mut Connection, space: Space, payload: &[u8]) -> Vec<u8> {
     let number = connection.recovery.next_number(space, &mut connection.rng);
     let packet = seal(connection, space, number, payload);
     let record = crate::record::SentPacket {

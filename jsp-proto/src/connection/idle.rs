@@ -1,0 +1,49 @@
+//! Silence: when it ends a connection, and when it is broken.
+
+use crate::time::{Duration, Time};
+
+/// Ends a silent connection, and keeps one alive where that was asked for (RFC 9000, section 10.1).
+#[derive(Debug)]
+pub(super) struct Idle {
+    /// The agreed timeout, never below three probe timeouts.
+    timeout: Option<Duration>,
+    keep_alive: Option<Duration>,
+    /// When something was last received, or first sent after that.
+    since: Time,
+    /// Whether an ack-eliciting packet was sent since the last one was received.
+    sent: bool,
+}
+
+impl Idle {
+    pub(super) fn new(now: Time, timeout: Option<Duration>, keep_alive: Option<Duration>) -> Self {
+        Self { timeout, keep_alive, since: now, sent: false }
+    }
+
+    /// Takes the smaller of both ends' timeouts; 0 from the peer is none.
+    pub(super) fn negotiate(&mut self, peer: Duration) {
+        if !peer.is_zero() {
+            self.timeout = Some(self.timeout.map_or(peer, |ours| ours.min(peer)));
+        }
+    }
+
+    pub(super) fn on_received(&mut self, now: Time) {
+        self.since = now;
+        self.sent = false;
+    }
+
+    pub(super) fn on_sent(&mut self, now: Time) {
+        if !core::mem::replace(&mut self.sent, true) {
+            self.since = now;
+        }
+    }
+
+    /// When the connection counts as dead.
+    pub(super) fn expiry(&self, pto: Duration) -> Option<Time> {
+        self.timeout.map(|timeout| self.since + timeout.max(3 * pto))
+    }
+
+    /// When a PING is due; none while one is unanswered.
+    pub(super) fn ping_at(&self) -> Option<Time> {
+        self.keep_alive.filter(|_| !self.sent).map(|interval| self.since + interval)
+    }
+}
