@@ -1,4 +1,4 @@
-//! Flow control: how much may be sent, and how much is promised (`spec/06-flow-control.md`; RFC 9000,
+//! Flow control: how much may be sent, and how much is promised (`spec/08-streams.md`, "Flow control"; RFC 9000,
 //! section 4). Streams and the connection share one pair of types.
 
 mod credit;

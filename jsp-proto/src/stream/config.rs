@@ -29,7 +29,8 @@ pub struct StreamConfig {
     ///
     /// Default: 24 MiB, half as much again as one stream's.
     pub connection_window_max: u64,
-    /// Data of all streams that is kept for sending, acknowledgements outstanding included.
+    /// Data of all streams that is kept for sending, acknowledgements outstanding included; at most
+    /// [`MAX_WINDOW`].
     ///
     /// Default: 16 MiB, what a peer with the default windows may leave unacknowledged.
     pub send_buffer: usize,
@@ -64,6 +65,9 @@ impl StreamConfig {
             stream_window_max: self.stream_window_max.min(MAX_WINDOW),
             connection_window: self.connection_window.min(VARINT_MAX),
             connection_window_max: self.connection_window_max.min(VARINT_MAX),
+            // A frame's offset can be told from its low 32 bits only as long as no more than this is
+            // unacknowledged (`spec/03-frames.md`, "Why 32 bits of an offset suffice").
+            send_buffer: self.send_buffer.min(MAX_WINDOW as usize),
             ..self
         }
     }

@@ -18,9 +18,7 @@ impl Streams {
     ) -> Result<(), TransportError> {
         let id = frame.id;
         self.check_receives(id)?;
-        if self.touch(id)?.is_none() {
-            return Ok(());
-        }
+        self.touch(id)?;
         let Some(stream) = self.table.get_mut(&id) else { return Ok(()) };
         let Some(part) = stream.recv.as_mut() else { return Ok(()) };
         let news = part.on_data(frame, &mut self.receive_credit, &mut self.rings)?;
@@ -58,9 +56,7 @@ impl Streams {
         final_size: u64,
     ) -> Result<(), TransportError> {
         self.check_receives(id)?;
-        if self.touch(id)?.is_none() {
-            return Ok(());
-        }
+        self.touch(id)?;
         let Some(stream) = self.table.get_mut(&id) else { return Ok(()) };
         let Some(part) = stream.recv.as_mut() else { return Ok(()) };
         if part.on_reset(code, final_size, &mut self.receive_credit, &mut self.rings)? {
@@ -76,7 +72,8 @@ impl Streams {
     /// STOP_SENDING: answered by a reset (RFC 9000, section 3.5).
     pub fn on_stop_sending(&mut self, id: StreamId, code: AppCode) -> Result<(), TransportError> {
         self.check_sends(id)?;
-        let Some(stream) = self.touch(id)? else { return Ok(()) };
+        self.touch(id)?;
+        let Some(stream) = self.table.get_mut(&id) else { return Ok(()) };
         let Some(part) = stream.send.as_mut() else { return Ok(()) };
         if part.is_reset() || part.state.is_terminal() || part.stopped.is_some() {
             return Ok(());
@@ -96,7 +93,8 @@ impl Streams {
     /// MAX_STREAM_DATA.
     pub fn on_max_stream_data(&mut self, id: StreamId, max: u64) -> Result<(), TransportError> {
         self.check_sends(id)?;
-        let Some(stream) = self.touch(id)? else { return Ok(()) };
+        self.touch(id)?;
+        let Some(stream) = self.table.get_mut(&id) else { return Ok(()) };
         if stream.send.as_mut().is_some_and(|part| part.credit.raise(max)) {
             self.on_credit(id);
         }
@@ -115,7 +113,7 @@ impl Streams {
     /// STREAM_DATA_BLOCKED. Nothing follows from it: credit depends on what the application reads.
     pub fn on_stream_data_blocked(&mut self, id: StreamId) -> Result<(), TransportError> {
         self.check_receives(id)?;
-        self.touch(id).map(|_| ())
+        self.touch(id)
     }
 
     /// Fails for a stream that the peer cannot send on.

@@ -1,4 +1,4 @@
-//! Streams: ordered, reliable bytes in one or both directions (`spec/06-streams.md`; RFC 9000,
+//! Streams: ordered, reliable bytes in one or both directions (`spec/08-streams.md`; RFC 9000,
 //! sections 2 to 4).
 //!
 //! [`Streams`] owns everything that a connection knows of its streams. The application writes, reads and

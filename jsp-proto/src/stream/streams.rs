@@ -332,15 +332,16 @@ impl Streams {
 
     // ---- What input and output share ----
 
-    /// The stream of a frame from the peer, made if the frame is its first. `None` if it has ended.
-    pub(super) fn touch(&mut self, id: StreamId) -> Result<Option<&mut Stream>, TransportError> {
+    /// Something happens to a stream at the peer's end: its state is made, if this is the first. (If there is
+    /// none after that, the stream has ended.)
+    pub(super) fn touch(&mut self, id: StreamId) -> Result<(), TransportError> {
         let dir = id.dir().index();
         if id.initiator() == self.side.peer() && self.peer[dir].touch(id.index())? == Touched::New {
             self.create(id);
             let peer = &mut self.peer[dir];
             self.events.push(StreamEvent::Opened { dir: id.dir() }, &mut peer.told);
         }
-        Ok(self.table.get_mut(&id).map(AsMut::as_mut))
+        Ok(())
     }
 
     /// Makes the state of a stream.
