@@ -1,6 +1,8 @@
 //! What streams allocate, by a counting allocator: nothing per packet on the steady path, and no more than
 //! the windows whatever a peer sends.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
+
 use bytes::Bytes;
 use jsp_proto::ids::{Dir, Side, StreamId};
 use jsp_proto::record::SentFrame;
@@ -88,7 +90,7 @@ fn carry(from: &mut Streams, to: &mut Streams, now: Time, sent: &mut Vec<SentFra
 fn flow(ends: &mut [Streams; 2], id: StreamId, data: &mut Bytes, packets: usize) {
     let [client, server] = ends;
     let mut sent = Vec::with_capacity(16);
-    let owned = data.len() > 0;
+    let owned = !data.is_empty();
     for packet in 0..packets {
         let now = Time::from_nanos(packet as u64 * 100_000);
         if owned {
