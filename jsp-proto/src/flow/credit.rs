@@ -275,6 +275,16 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_after_a_pause_is_measured_from_its_start() {
+        let mut credit = ReceiveCredit::new(1000, 8000);
+        credit.tune(AT(0), MS(10));
+        credit.tune(AT(5000), MS(10));
+        credit.receive(1000).unwrap();
+        credit.consume(1000);
+        assert!(credit.tune(AT(5010), MS(10)));
+    }
+
+    #[test]
     fn an_application_that_reads_late_is_not_taken_for_a_fast_one() {
         let mut credit = ReceiveCredit::new(1000, 8000);
         credit.receive(1000).unwrap();

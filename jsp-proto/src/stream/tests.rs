@@ -589,7 +589,8 @@ fn one_byte_fragments_close_the_connection_before_memory_is_twice_the_window() {
 
 #[test]
 fn windows_grow_for_a_reader_that_keeps_up() {
-    let mut ends = pair(&StreamConfig::default());
+    let config = StreamConfig { connection_window: 256 << 10, ..StreamConfig::default() };
+    let mut ends = pair(&config);
     let id = ends[0].open(Dir::Uni).unwrap();
     let (data, mut buffer) = (vec![7; 50_000], vec![0; 65_536]);
     for round in 0..200 {
@@ -607,8 +608,11 @@ fn windows_grow_for_a_reader_that_keeps_up() {
         while let Some((bytes, _)) = packet(&mut ends[1], 1200) {
             deliver(&mut ends[0], now, &bytes).unwrap();
         }
+        // One stream that has grown leaves room for others.
+        let window = ends[1].table[&id].recv.as_ref().unwrap().credit.window();
+        let shared = ends[1].receive_credit.window();
+        assert!(window == 256 << 10 || shared >= window / 2 * 3, "{window} {shared}");
     }
     let window = ends[1].table[&id].recv.as_ref().unwrap().credit.window();
     assert!(window >= 8 << 20, "{window}");
-    assert!(ends[1].receive_credit.window() >= window);
 }
