@@ -1,0 +1,172 @@
+//! What the benches share: the peer's set-up, processor time, medians.
+#![allow(dead_code)] // Each bench uses its part.
+#![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{RootCertStore, SupportedCipherSuite};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The UDP payload of every full packet, on both sides.
+pub const PACKET: u16 = 1452;
+/// Every window and send buffer.
+pub const WINDOW: u32 = 8 << 20;
+/// Every socket buffer.
+pub const SOCKET: usize = 4 << 20;
+
+/// Processor time of this process, all threads.
+pub fn process_cpu() -> Duration {
+    cpu(rustix::time::ClockId::ProcessCPUTime)
+}
+
+/// Processor time of this thread.
+pub fn thread_cpu() -> Duration {
+    cpu(rustix::time::ClockId::ThreadCPUTime)
+}
+
+fn cpu(clock: rustix::time::ClockId) -> Duration {
+    let t = rustix::time::clock_gettime(clock);
+    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
+}
+
+/// The middle of the values.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// An argument of the form `name=number`; `cargo bench` itself passes others.
+pub fn argument(name: &str, default: usize) -> usize {
+    let prefix = format!("{name}=");
+    std::env::args()
+        .find_map(|arg| arg.strip_prefix(&prefix).map(|n| n.parse().unwrap()))
+        .unwrap_or(default)
+}
+
+/// An Ed25519 certificate and its key.
+pub fn certificate() -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let cert = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    let cert = cert.self_signed(&key).unwrap();
+    (cert.into(), PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+}
+
+/// AES-256-GCM and X25519MLKEM768, nothing else.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(CryptoProvider {
+        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384],
+        kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768],
+        ..aws_lc_rs::default_provider()
+    })
+}
+
+fn initial() -> rustls::quic::Suite {
+    let SupportedCipherSuite::Tls13(suite) = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256
+    else {
+        unreachable!()
+    };
+    suite.quic_suite().unwrap()
+}
+
+fn transport() -> Arc<quinn::TransportConfig> {
+    let mut transport = quinn::TransportConfig::default();
+    transport
+        .stream_receive_window(WINDOW.into())
+        .receive_window(WINDOW.into())
+        .send_window(WINDOW.into())
+        .max_idle_timeout(Some(quinn::VarInt::from_u32(600_000).into()))
+        .initial_mtu(PACKET)
+        .min_mtu(PACKET)
+        .mtu_discovery_config(None);
+    Arc::new(transport)
+}
+
+/// The peer's two sides.
+pub fn quinn_configs(mutual: bool) -> (quinn::ClientConfig, quinn::ServerConfig) {
+    let (cert, key) = certificate();
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.clone()).unwrap();
+    let roots = Arc::new(roots);
+    let builder = rustls::ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap();
+    let builder = if mutual {
+        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            Arc::clone(&roots),
+            provider(),
+        );
+        builder.with_client_cert_verifier(verifier.build().unwrap())
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut server = builder.with_single_cert(vec![cert.clone()], key.clone_key()).unwrap();
+    // Resumption is not what is measured.
+    server.send_tls13_tickets = 0;
+    let builder = rustls::ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots);
+    let mut client = if mutual {
+        builder.with_client_auth_cert(vec![cert], key).unwrap()
+    } else {
+        builder.with_no_client_auth()
+    };
+    client.resumption = rustls::client::Resumption::disabled();
+    let client = QuicClientConfig::with_initial(Arc::new(client), initial()).unwrap();
+    let server = QuicServerConfig::with_initial(Arc::new(server), initial()).unwrap();
+    let mut client = quinn::ClientConfig::new(Arc::new(client));
+    client.transport_config(transport());
+    let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
+    server.transport_config(transport());
+    (client, server)
+}
+
+/// A socket of the peer's, with the same buffers as ours.
+pub fn quinn_endpoint(server: Option<quinn::ServerConfig>) -> quinn::Endpoint {
+    let socket = socket2::Socket::new(
+        socket2::Domain::IPV4,
+        socket2::Type::DGRAM,
+        Some(socket2::Protocol::UDP),
+    )
+    .unwrap();
+    let _ = socket.set_recv_buffer_size(SOCKET);
+    let _ = socket.set_send_buffer_size(SOCKET);
+    let loopback: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&loopback.into()).unwrap();
+    quinn::Endpoint::new(
+        quinn::EndpointConfig::default(),
+        server,
+        socket.into(),
+        Arc::new(quinn::TokioRuntime),
+    )
+    .unwrap()
+}
+
+/// Our transport with the same windows and packets.
+pub fn our_transport() -> jsp_driver_tokio::TransportConfig {
+    let mut transport = jsp_driver_tokio::TransportConfig {
+        idle_timeout: Some(Duration::from_secs(600)),
+        ..Default::default()
+    };
+    let window = u64::from(WINDOW);
+    transport.streams.stream_window = window;
+    transport.streams.stream_window_max = window;
+    transport.streams.connection_window = window;
+    transport.streams.connection_window_max = window;
+    transport.streams.send_buffer = WINDOW as usize;
+    transport.mtu = jsp_driver_tokio::jsp_proto::path::MtuConfig::fixed(PACKET);
+    transport
+}
+
+/// An endpoint of ours on loopback.
+pub fn our_endpoint() -> jsp_driver_tokio::Endpoint {
+    let mut options = jsp_driver_tokio::EndpointOptions::default();
+    options.socket.receive_buffer = SOCKET;
+    options.socket.send_buffer = SOCKET;
+    options.limits.unvalidated_per_second = 1_000_000;
+    options.limits.unvalidated_per_second_per_prefix = 1_000_000;
+    options.limits.partial_hellos_per_prefix = 1024;
+    jsp_driver_tokio::Endpoint::bind("127.0.0.1:0".parse().unwrap(), options).unwrap()
+}
