@@ -16,6 +16,9 @@ use alloc::vec::Vec;
 
 /// Data is not cut into pieces smaller than this, in bytes, to fill up a packet.
 const MIN_PIECE: u64 = 32;
+/// The most data of a frame with a length, in bytes: the length then takes at most two bytes, and the
+/// header eight (`spec/03-frames.md`, section 3.5). Only datagrams beyond 16 KiB hold more.
+const MAX_WITH_LENGTH: usize = (1 << 14) - 1;
 
 impl Streams {
     /// Whether there is anything to send that the peer's credit allows.
@@ -282,10 +285,14 @@ fn put_piece(
         return Err(Full);
     }
     cut(piece, room.min(u64::from(u16::MAX)));
-    let len = (piece.range.end - offset) as usize;
+    let mut len = (piece.range.end - offset) as usize;
     let left = room as usize - len;
-    let explicit = left >= varint_len(len as u64);
-    if !explicit {
+    let explicit = left >= varint_len(len.min(MAX_WITH_LENGTH) as u64);
+    if explicit && len > MAX_WITH_LENGTH {
+        // What is cut off goes into the next frame.
+        len = MAX_WITH_LENGTH;
+        cut(piece, len as u64);
+    } else if !explicit {
         w.reserve(left)?.fill(crate::wire::frame::kind::PADDING);
     }
     let length = explicit.then_some(len as u16);

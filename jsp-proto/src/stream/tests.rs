@@ -7,7 +7,7 @@ use crate::record::SentFrame;
 use crate::rng::{Rng, Seed};
 use crate::time::{Duration, Time};
 use crate::wire::Writer;
-use crate::wire::frame::{Frame, Frames, StreamFrame};
+use crate::wire::frame::{Frame, Frames, MAX_WINDOW, StreamFrame};
 use crate::wire::parameters::Parameters;
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -305,6 +305,57 @@ fn data_that_fits_a_packet_travels_in_one() {
             assert_eq!(buffer[..len], content(id, len));
         }
     }
+}
+
+#[test]
+fn no_frame_costs_more_than_eight_bytes_in_a_large_packet_either() {
+    // From where a length would take four bytes, to what a packet of the largest size cannot hold.
+    let lens = (16_370..16_400).chain((1..4).map(|n| n * 16_383 + 1)).chain(49_000..49_200);
+    for len in lens.chain(64_970..65_010) {
+        for spare in [0, 1, 2, 3, 4, 7, 8, 9, 20_000] {
+            let mut ends = pair(&StreamConfig::default());
+            let id = ends[0].open(Dir::Bi).unwrap();
+            // An offset other than 0 makes the header as long as it gets.
+            ends[0].write(id, &[7; 100]).unwrap();
+            packet(&mut ends[0], 1200).unwrap();
+            ends[0].write(id, &content(id, len)).unwrap();
+            let size = (len + 6 + spare).min(65_000);
+            let (mut bytes, mut sent) = (vec![0; size], Vec::new());
+            let mut w = Writer::new(&mut bytes);
+            ends[0].write_data(&mut w, &mut sent);
+            let bytes = w.written();
+            let carried: usize = Frames::new(bytes)
+                .map(|frame| match frame.unwrap().1 {
+                    Frame::Stream(frame) => frame.data.len(),
+                    Frame::Padding(_) => 0,
+                    other => panic!("{other:?}"),
+                })
+                .sum();
+            let overhead = bytes.len() - carried;
+            assert!(overhead <= 8 * sent.len(), "{overhead} for {len} bytes, {spare} to spare");
+            // What is left for another packet is less than a piece is worth.
+            assert!(carried + 40 > len.min(65_000 - 6), "{carried} of {len}, {spare} to spare");
+        }
+    }
+}
+
+#[test]
+fn a_sender_never_keeps_more_than_truncated_offsets_can_tell_apart() {
+    let greedy = StreamConfig {
+        send_buffer: usize::MAX,
+        send_backlog: usize::MAX,
+        ..StreamConfig::default()
+    };
+    let mut ends = pair(&greedy);
+    let id = ends[0].open(Dir::Uni).unwrap();
+    ends[0].on_max_stream_data(id, 1 << 40).unwrap();
+    let mut taken = 0;
+    // 2 GiB are offered: the same 16 MiB, again and again.
+    let piece = Bytes::from(vec![0; 16 << 20]);
+    for _ in 0..128 {
+        taken += ends[0].write_bytes(id, &mut piece.clone()).unwrap_or(0) as u64;
+    }
+    assert_eq!(taken, MAX_WINDOW);
 }
 
 #[test]
