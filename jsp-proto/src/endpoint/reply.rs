@@ -91,7 +91,7 @@ pub(super) fn stateless_reset(
     token: &ResetToken,
 ) -> Option<usize> {
     let longest = trigger.saturating_sub(1).min(MAX_RESET);
-    let spread = (longest + 1).checked_sub(MIN_RESET)?;
+    let spread = (longest + 1).checked_sub(MIN_RESET).filter(|&lengths| lengths > 0)?;
     let len = MIN_RESET + rng.below(spread as u64) as usize;
     let packet = out.get_mut(..len)?;
     let (noise, tail) = packet.split_last_chunk_mut::<16>()?;
@@ -101,4 +101,27 @@ pub(super) fn stateless_reset(
     }
     *tail = token.0;
     Some(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Seed;
+
+    #[test]
+    fn a_stateless_reset_is_shorter_than_what_it_answers_so_that_no_two_answer_for_ever() {
+        let mut rng = Rng::new(&Seed::from_u64(1), "resets");
+        let mut out = [0; 1500];
+        for trigger in 0..1500 {
+            for _ in 0..20 {
+                let len = stateless_reset(&mut rng, &mut out, trigger, &ResetToken([7; 16]));
+                assert_eq!(len.is_some(), trigger > MIN_RESET, "{trigger}");
+                if let Some(len) = len {
+                    assert!((MIN_RESET..=MAX_RESET).contains(&len) && len < trigger);
+                    assert_eq!(out[0] & (LONG | FIXED), FIXED);
+                    assert_eq!(out[len - 16..len], [7; 16]);
+                }
+            }
+        }
+    }
 }
