@@ -1,4 +1,4 @@
-//! Why connections end (`spec/`, "Errors").
+//! Why connections end (`spec/10-errors.md`).
 
 use alloc::string::String;
 use core::fmt;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A wire version (`spec/`, "Versions").
+/// A wire version (`spec/12-versions.md`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u32);
 

@@ -1,4 +1,4 @@
-//! What was sent, what arrived of it, and what to do about the rest (RFC 9002; `spec/06-recovery.md`).
+//! What was sent, what arrived of it, and what to do about the rest (RFC 9002; `spec/07-recovery.md`).
 //!
 //! [`Recovery`] owns the sent packets of the three spaces and their timers. It tells the fate of each
 //! frame through a [`Sink`] and of each acknowledgement through a report that the connection hands to

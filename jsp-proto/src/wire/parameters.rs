@@ -1,5 +1,5 @@
 //! Transport parameters: what each end tells the other about itself during the handshake
-//! (`spec/04-handshake.md`, "Parameters"). Unknown ones are ignored.
+//! (`spec/04-handshake.md`, section 4.9). Unknown ones are ignored.
 
 use super::frame::{MAX_WINDOW, RESET_TOKEN_LEN, ResetToken};
 use super::{Full, Malformed, Put, Reader, VARINT_MAX, varint_len};

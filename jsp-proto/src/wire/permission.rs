@@ -1,5 +1,5 @@
 //! Which frame may travel in which packet, from which side: one static table
-//! (`spec/03-frames.md`, "Permissions").
+//! (`spec/03-frames.md`, section 3.1).
 
 use super::frame::kind;
 use crate::ids::{Side, Space};

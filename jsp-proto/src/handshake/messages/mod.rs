@@ -1,4 +1,4 @@
-//! The handshake's messages, to bytes and back (`spec/04-handshake.md`, "Messages").
+//! The handshake's messages, to bytes and back (`spec/04-handshake.md`, section 4.1).
 //!
 //! ```text
 //! type u8 | length of the body u24 | body

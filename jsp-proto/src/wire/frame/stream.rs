@@ -17,7 +17,7 @@ use crate::ids::StreamId;
 use crate::wire::{Full, Malformed, Put, Reader};
 
 /// The largest flow-control window of a stream, in bytes: far enough below 2^31 that the low 32 bits
-/// of an offset tell it whole (`spec/03-frames.md`, "STREAM").
+/// of an offset tell it whole (`spec/03-frames.md`, section 3.5.1).
 pub const MAX_WINDOW: u64 = 1 << 30;
 
 const FIN: u8 = 0x40;
