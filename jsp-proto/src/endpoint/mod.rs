@@ -511,3 +511,7 @@ fn short_dcid(datagram: &[u8]) -> Option<&[u8; ConnectionId::LEN]> {
 fn replied(meta: &Received, written: Result<usize, Full>) -> Routed {
     written.map_or(Routed::Dropped, |len| Routed::Reply(reply::transmit(meta, len)))
 }
+
+#[cfg(test)]
+#[cfg(feature = "rustcrypto")]
+mod tests;

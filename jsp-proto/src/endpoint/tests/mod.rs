@@ -1,0 +1,5 @@
+//! An endpoint among strangers.
+
+mod admission;
+mod fixture;
+mod resets;
