@@ -7,6 +7,11 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppCode(pub u64);
 
+impl AppCode {
+    /// The largest code that the wire can express.
+    pub const MAX: Self = Self((1 << 62) - 1);
+}
+
 macro_rules! codes {
     ($($(#[$doc:meta])+ $name:ident = $value:literal, $text:literal;)+) => {
         /// A code of the transport itself. Unknown codes keep their number.

@@ -16,11 +16,13 @@ use crate::time::Time;
 use crate::wire::frame::{Frame, Frames, MAX_REASON};
 
 impl Connection {
-    /// Ends the connection at once. The peer is told `code` and `reason` (cut to 1024 bytes); data
+    /// Ends the connection at once. The peer is told `code` (at most [`AppCode::MAX`]) and `reason`
+    /// (cut to 1024 bytes); data
     /// that was not acknowledged may be lost, so finish streams and await
     /// [`StreamEvent::Finished`](crate::stream::StreamEvent::Finished) first.
     pub fn close(&mut self, now: Time, code: AppCode, reason: &[u8]) {
         let now = self.clock(now);
+        let code = code.min(AppCode::MAX);
         let reason = reason.get(..MAX_REASON).unwrap_or(reason).to_vec();
         let farewell = Farewell::Application { code, reason };
         self.begin_closing(now, farewell, CloseReason::Local { code });

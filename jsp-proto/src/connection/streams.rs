@@ -39,12 +39,12 @@ impl Connection {
 
     /// Abandons the sending part: what was not delivered may never be.
     pub fn reset(&mut self, id: StreamId, code: AppCode) -> Result<(), ClosedStream> {
-        self.streams.reset(id, code)
+        self.streams.reset(id, code.min(AppCode::MAX))
     }
 
     /// Asks the peer to stop sending; what still arrives is dropped.
     pub fn stop(&mut self, id: StreamId, code: AppCode) -> Result<(), ClosedStream> {
-        self.streams.stop(id, code)
+        self.streams.stop(id, code.min(AppCode::MAX))
     }
 
     /// Lends the bytes that can be read next, without a copy. What arrived can be read after the
