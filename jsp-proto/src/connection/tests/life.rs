@@ -1,6 +1,6 @@
 //! The ordinary course of a connection: handshake, data, close.
 
-use super::pair::{Pair, client_address};
+use super::pair::{Pair, client_address, closed};
 use crate::connection::Event;
 use crate::error::{AppCode, CloseReason};
 use crate::ids::Dir;
@@ -10,13 +10,6 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
-
-fn closed(events: &[Event]) -> Option<&CloseReason> {
-    events.iter().find_map(|event| match event {
-        Event::Closed(reason) => Some(reason),
-        _ => None,
-    })
-}
 
 #[test]
 fn a_handshake_takes_one_round_trip_until_the_client_is_connected() {

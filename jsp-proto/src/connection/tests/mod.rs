@@ -1,4 +1,13 @@
 //! Stories of two connections, told at the level of packets.
 
+mod amplification;
+mod clock;
+mod ending;
+mod forged;
+mod keys;
 mod life;
+mod limits;
+mod malformed;
+mod mitm;
 mod pair;
+mod permissions;

@@ -2,8 +2,9 @@
 
 use crate::connection::{Connection, Event, TransportConfig};
 use crate::crypto::rustcrypto::RustCrypto;
-use crate::crypto::{IdentitySecret, Provider, Signer, TAG_LEN};
+use crate::crypto::{IdentitySecret, Provider, Signature, Signer, TAG_LEN};
 use crate::endpoint::{ClientConfig, Endpoint, EndpointConfig, Incoming, Routed, ServerConfig};
+use crate::error::{CloseReason, Code, TransportError};
 use crate::handshake::{self, Identity, IdentitySet, Pinned};
 use crate::ids::{Ecn, PacketNumber, PathId, Space};
 use crate::record::{Received, Transmit};
@@ -39,6 +40,28 @@ pub(super) fn server_signer() -> Box<dyn Signer> {
     RustCrypto.signer(&secret).unwrap()
 }
 
+/// The client's private keys, where it proves an identity.
+pub(super) fn client_signer() -> Box<dyn Signer> {
+    let secret = IdentitySecret { ed25519: [3; 32], ml_dsa: Some([4; 32]) };
+    RustCrypto.signer(&secret).unwrap()
+}
+
+/// Why a connection ended, if it has.
+pub(super) fn closed(events: &[Event]) -> Option<&CloseReason> {
+    events.iter().find_map(|event| match event {
+        Event::Closed(reason) => Some(reason),
+        _ => None,
+    })
+}
+
+/// The code of the fault that a connection found, if it ended by one.
+pub(super) fn fault(events: &[Event]) -> Option<Code> {
+    match closed(events) {
+        Some(CloseReason::LocalError(error)) => Some(error.code),
+        _ => None,
+    }
+}
+
 /// A client, a server and the wire.
 pub(super) struct Pair {
     pub(super) now: Time,
@@ -46,6 +69,14 @@ pub(super) struct Pair {
     pub(super) client: Connection,
     pub(super) server: Option<Connection>,
     signer: Box<dyn Signer>,
+    client_signer: Box<dyn Signer>,
+    /// What becomes of the server's signatures, and of the client's.
+    pub(super) tamper: [fn(&mut Signature); 2],
+    /// Why the server's endpoint turned the client away.
+    pub(super) refused: Option<TransportError>,
+    /// Bytes that reached the server, and bytes that its endpoint answered without a connection.
+    pub(super) arrived: usize,
+    pub(super) answered: usize,
     rng: Rng,
     /// What is under way: when it arrives, and whether the client sent it.
     wire: Vec<(Time, bool, Vec<u8>)>,
@@ -62,19 +93,33 @@ impl Pair {
     }
 
     pub(super) fn with(client: TransportConfig, server: TransportConfig) -> Self {
+        Self::build(client, server, |_, _| {})
+    }
+
+    /// The same with other handshakes.
+    pub(super) fn with_handshake(
+        edit: impl FnOnce(&mut handshake::ClientConfig, &mut handshake::ServerConfig),
+    ) -> Self {
+        Self::build(TransportConfig::default(), TransportConfig::default(), edit)
+    }
+
+    fn build(
+        client: TransportConfig,
+        server: TransportConfig,
+        edit: impl FnOnce(&mut handshake::ClientConfig, &mut handshake::ServerConfig),
+    ) -> Self {
         let provider: Arc<dyn Provider> = Arc::new(RustCrypto);
         let signer = server_signer();
         let identity = Identity::new(&*provider, signer.public().clone());
         let verifier = Arc::new(Pinned::new(identity.fingerprint()));
-        let client_config = ClientConfig {
-            handshake: Arc::new(handshake::ClientConfig::new(Arc::clone(&provider), verifier)),
-            transport: Arc::new(client),
-        };
         let identities = IdentitySet::single(identity);
-        let server_config = ServerConfig {
-            handshake: Arc::new(handshake::ServerConfig::new(Arc::clone(&provider), identities)),
-            transport: Arc::new(server),
-        };
+        let mut client_side = handshake::ClientConfig::new(Arc::clone(&provider), verifier);
+        let mut server_side = handshake::ServerConfig::new(Arc::clone(&provider), identities);
+        edit(&mut client_side, &mut server_side);
+        let client_config =
+            ClientConfig { handshake: Arc::new(client_side), transport: Arc::new(client) };
+        let server_config =
+            ServerConfig { handshake: Arc::new(server_side), transport: Arc::new(server) };
         let endpoint =
             |seed| Endpoint::new(EndpointConfig::new(Arc::clone(&provider)), &Seed::from_u64(seed));
         let (mut client_endpoint, mut server_endpoint) = (endpoint(1), endpoint(2));
@@ -87,6 +132,11 @@ impl Pair {
             client,
             server: None,
             signer,
+            client_signer: client_signer(),
+            tamper: [|_| {}; 2],
+            refused: None,
+            arrived: 0,
+            answered: 0,
             rng: Rng::new(&Seed::from_u64(3), "sign"),
             wire: Vec::new(),
             log: Vec::new(),
@@ -124,11 +174,16 @@ impl Pair {
     }
 
     pub(super) fn flush_client(&mut self) -> Vec<Vec<u8>> {
-        let datagrams = Self::flush(&mut self.client, self.now);
-        self.log.extend(datagrams.iter().map(|datagram| (true, datagram.clone())));
         while let Some(event) = self.client.poll_event() {
+            if let Event::Sign(request) = &event {
+                let mut signature = self.client_signer.sign(&mut self.rng, &request.message);
+                signature.iter_mut().for_each(self.tamper[1]);
+                self.client.provide_signature(self.now, signature);
+            }
             self.client_events.push(event);
         }
+        let datagrams = Self::flush(&mut self.client, self.now);
+        self.log.extend(datagrams.iter().map(|datagram| (true, datagram.clone())));
         datagrams
     }
 
@@ -136,7 +191,8 @@ impl Pair {
         let Some(server) = &mut self.server else { return Vec::new() };
         while let Some(event) = server.poll_event() {
             if let Event::Sign(request) = &event {
-                let signature = self.signer.sign(&mut self.rng, &request.message);
+                let mut signature = self.signer.sign(&mut self.rng, &request.message);
+                signature.iter_mut().for_each(self.tamper[0]);
                 server.provide_signature(self.now, signature);
             }
             self.server_events.push(event);
@@ -150,6 +206,7 @@ impl Pair {
     pub(super) fn at_server(&mut self, remote: SocketAddr, datagram: &[u8]) -> Option<Vec<u8>> {
         let mut bytes = datagram.to_vec();
         let mut reply = vec![0; 1500];
+        self.arrived += datagram.len();
         match self.server_endpoint.handle(self.now, &from(remote), &mut bytes, &mut reply) {
             Routed::Connection(_) | Routed::Stray => {
                 if let Some(server) = &mut self.server {
@@ -158,20 +215,32 @@ impl Pair {
                 }
                 None
             }
-            Routed::Incoming(incoming) => {
-                self.accept(&incoming);
-                None
+            Routed::Incoming(incoming) => self.accept(&incoming, reply),
+            Routed::Reply(transmit) => {
+                self.answered += transmit.len;
+                Some(reply[..transmit.len].to_vec())
             }
-            Routed::Reply(transmit) => Some(reply[..transmit.len].to_vec()),
             Routed::Dropped => None,
         }
     }
 
-    fn accept(&mut self, incoming: &Incoming) {
-        if self.server.is_none() {
-            let mut reply = [0; 1500];
-            let accepted = self.server_endpoint.accept(self.now, incoming, None, &mut reply);
-            self.server = accepted.ok();
+    /// Takes the first client that comes; one that is turned away is told so.
+    fn accept(&mut self, incoming: &Incoming, mut reply: Vec<u8>) -> Option<Vec<u8>> {
+        if self.server.is_some() {
+            return None;
+        }
+        match self.server_endpoint.accept(self.now, incoming, None, &mut reply) {
+            Ok(connection) => {
+                self.server = Some(connection);
+                None
+            }
+            Err(refusal) => {
+                self.refused = Some(refusal.error);
+                let len = refusal.transmit?.len;
+                self.answered += len;
+                reply.truncate(len);
+                Some(reply)
+            }
         }
     }
 
@@ -259,15 +328,12 @@ pub(super) fn seal(
     let mut w = Writer::new(&mut datagram);
     let truncated = TruncatedNumber::new(number, connection.recovery.largest_acked(space));
     let dcid = connection.remote_ids.current();
-    let header = match space {
-        Space::Data => {
-            let phase = connection.spaces.data_keys.as_ref().unwrap().phase();
-            encode_short(&mut w, &dcid, phase, truncated)
-        }
-        _ => {
-            let kind = if space == Space::Initial { Kind::Initial } else { Kind::Handshake };
-            encode_long(&mut w, kind, &dcid, &connection.local_ids.first(), &[], truncated)
-        }
+    let header = if space == Space::Data {
+        let phase = connection.spaces.data_keys.as_ref().unwrap().phase();
+        encode_short(&mut w, &dcid, phase, truncated)
+    } else {
+        let kind = if space == Space::Initial { Kind::Initial } else { Kind::Handshake };
+        encode_long(&mut w, kind, &dcid, &connection.local_ids.first(), &[], truncated)
     }
     .unwrap();
     w.put(payload).unwrap();
@@ -281,15 +347,12 @@ pub(super) fn seal(
         set_length(field, len - header.number_at);
     }
     let at = header.number_at;
-    match space {
-        Space::Data => {
-            let keys = connection.spaces.data_keys.as_mut().unwrap();
-            keys.seal(PathId(0), number, &mut datagram, at, truncated.len()).unwrap();
-        }
-        _ => {
-            let level = connection.spaces.level(space).unwrap();
-            level.keys.seal(number, &mut datagram, at, truncated.len()).unwrap();
-        }
+    if space == Space::Data {
+        let keys = connection.spaces.data_keys.as_mut().unwrap();
+        keys.seal(PathId(0), number, &mut datagram, at, truncated.len()).unwrap();
+    } else {
+        let level = connection.spaces.level(space).unwrap();
+        level.keys.seal(number, &mut datagram, at, truncated.len()).unwrap();
     }
     datagram
 }
