@@ -161,6 +161,6 @@ async fn quinn_client((address, config): Door<quinn::ClientConfig>, bytes: usize
     round
 }
 
-fn measured(start: Instant, cpu: std::time::Duration) -> Round {
-    Round { time: start.elapsed().as_secs_f64(), cpu: (process_cpu() - cpu).as_secs_f64() }
+fn measured(start: Instant, cpu: f64) -> Round {
+    Round { time: start.elapsed().as_secs_f64(), cpu: process_cpu() - cpu }
 }

@@ -1,7 +1,8 @@
 //! What the benches share: the peer's set-up, processor time, medians.
-#![allow(dead_code)] // Each bench uses its part.
+#![allow(dead_code, unreachable_pub)] // Each bench uses its part.
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
+use jsp_driver_tokio::jsp_proto::path::MtuConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -16,19 +17,19 @@ pub const WINDOW: u32 = 8 << 20;
 /// Every socket buffer.
 pub const SOCKET: usize = 4 << 20;
 
-/// Processor time of this process, all threads.
-pub fn process_cpu() -> Duration {
+/// Processor seconds of this process, all threads.
+pub fn process_cpu() -> f64 {
     cpu(rustix::time::ClockId::ProcessCPUTime)
 }
 
-/// Processor time of this thread.
-pub fn thread_cpu() -> Duration {
+/// Processor seconds of this thread.
+pub fn thread_cpu() -> f64 {
     cpu(rustix::time::ClockId::ThreadCPUTime)
 }
 
-fn cpu(clock: rustix::time::ClockId) -> Duration {
+fn cpu(clock: rustix::time::ClockId) -> f64 {
     let t = rustix::time::clock_gettime(clock);
-    Duration::new(t.tv_sec as u64, t.tv_nsec as u32)
+    Duration::new(t.tv_sec as u64, t.tv_nsec as u32).as_secs_f64()
 }
 
 /// The middle of the values.
@@ -63,10 +64,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn initial() -> rustls::quic::Suite {
-    let SupportedCipherSuite::Tls13(suite) = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256
-    else {
-        unreachable!()
-    };
+    let SupportedCipherSuite::Tls13(suite) = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
     suite.quic_suite().unwrap()
 }
 
@@ -156,7 +154,7 @@ pub fn our_transport() -> jsp_driver_tokio::TransportConfig {
     transport.streams.connection_window = window;
     transport.streams.connection_window_max = window;
     transport.streams.send_buffer = WINDOW as usize;
-    transport.mtu = jsp_driver_tokio::jsp_proto::path::MtuConfig::fixed(PACKET);
+    transport.mtu = MtuConfig::fixed(PACKET);
     transport
 }
 

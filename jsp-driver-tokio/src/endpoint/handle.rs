@@ -36,8 +36,10 @@ impl Endpoint {
     pub fn bind(address: SocketAddr, options: EndpointOptions) -> io::Result<Self> {
         let desk = Desk::open(address, options)?;
         tracing::debug!(local = %desk.io.socket.local_addr(), "endpoint bound");
+        // Held before the task begins: it ends where nobody holds the endpoint.
+        let endpoint = Self::hold(&desk);
         desk.runtime().spawn(Task::new(Arc::clone(&desk)));
-        Ok(Self::hold(&desk))
+        Ok(endpoint)
     }
 
     /// An endpoint at any free port that reaches both address families, where the host has IPv6; IPv4

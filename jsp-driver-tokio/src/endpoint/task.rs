@@ -102,7 +102,8 @@ impl Task {
         scratch.wake();
     }
 
-    /// Looks after connections whose time has come, and those that have more to send.
+    /// Looks after connections whose time has come, and those that have more to send. While the socket
+    /// is full the latter only put themselves on the list again.
     fn attend(&mut self, now: Time, scratch: &mut Scratch) {
         self.desk.io.take_work(now, &mut self.timers, &mut self.due);
         for (at, handle) in self.timers.drain(..) {
@@ -146,13 +147,11 @@ impl Future for Task {
         let task = self.get_mut();
         task.desk.io.begin_turn(cx.waker());
         let more = Scratch::lend(|scratch| {
-            let writable = task.desk.io.poll_flush(cx).is_ready();
+            let _ = task.desk.io.poll_flush(cx);
             let broken = task.failures >= FAILURES;
             let mut more = !broken && task.receive(cx, scratch);
             let now = task.desk.io.clock.now();
-            if writable {
-                task.attend(now, scratch);
-            }
+            task.attend(now, scratch);
             task.desk.io.take_drained(&mut task.gone);
             task.desk.release(&mut task.gone, now);
             more |= task.plan(cx, now);
