@@ -238,7 +238,9 @@ impl Recovery {
             self.backoff.reset();
             state.probes = 0;
         }
-        report.losses = self.detect(now, space, rtt, max_ack_delay, sink);
+        let mut tally = Tally::default();
+        self.detect(now, space, rtt, max_ack_delay, sink, &mut tally);
+        report.losses = tally.report(now, self.in_flight);
         report.sample = (gathered.bytes > 0).then_some(AckSample {
             now,
             acked: gathered.bytes,
@@ -261,7 +263,8 @@ impl Recovery {
         rtt: &Rtt,
         max_ack_delay: Duration,
         sink: &mut impl Sink,
-    ) -> LossReport {
+        tally: &mut Tally,
+    ) {
         let state = &mut self.spaces[space.index()];
         let delay = self.reordering.loss_delay(rtt);
         // A packet that comes a probe timeout after it was given up says nothing of reordering.
@@ -270,7 +273,6 @@ impl Recovery {
         if state.ring.is_full() {
             state.ring.prune(FOR_GOOD, state.largest_acked);
         }
-        let mut tally = Tally::default();
         state.loss_time = None;
         loop {
             let (found, passed_acked) = state.ring.oldest_outstanding();
@@ -306,7 +308,6 @@ impl Recovery {
                 state.ring.prune(FOR_GOOD, state.largest_acked);
             }
         }
-        tally.report(now, self.in_flight)
     }
 
     /// When [`on_timeout`](Self::on_timeout) has something to do.
@@ -329,16 +330,21 @@ impl Recovery {
         sink: &mut impl Sink,
     ) -> TimeoutReport {
         let mut report = TimeoutReport::default();
-        let lost = Space::ALL
-            .into_iter()
-            .filter_map(|space| Some((self.spaces[space.index()].loss_time?, space)))
-            .min();
-        if let Some((at, space)) = lost {
-            if at <= now {
-                report.losses = self.detect(now, space, rtt, context.max_ack_delay, sink);
+        // Packets that shared a datagram are due at the same time, each in its space.
+        let mut tally = Tally::default();
+        for space in Space::ALL {
+            let state = &mut self.spaces[space.index()];
+            if state.loss_time.is_some_and(|at| at <= now) {
+                // What is found lost is sent again now; the space's probe timeout counts from there.
+                state.last_eliciting = now;
+                self.detect(now, space, rtt, context.max_ack_delay, sink, &mut tally);
             }
+        }
+        report.losses = tally.report(now, self.in_flight);
+        if self.spaces.iter().any(|state| state.loss_time.is_some()) {
             return report;
         }
+        // The probe timeout of another space may have gone by meanwhile.
         match self.probe_time(rtt, context) {
             Some((at, space)) if at <= now => {
                 self.backoff.on_expired(now);
@@ -489,7 +495,7 @@ impl Tally {
             report.bytes += u64::from(sent.size);
             report.smallest =
                 if report.smallest == 0 { sent.size } else { report.smallest.min(sent.size) };
-            self.newest = Some(sent.time);
+            self.newest = self.newest.max(Some(sent.time));
         }
     }
 

@@ -380,6 +380,32 @@ fn a_timer_that_comes_early_or_an_hour_late_does_no_harm() {
 }
 
 #[test]
+fn after_a_timer_nothing_is_overdue_in_any_space() {
+    // The first of two datagrams is lost that carried a packet of each of the handshake's spaces.
+    let mut bench = Bench::settled(Side::Server);
+    bench.context.stage = Stage::Handshake;
+    for space in [Space::Initial, Space::Handshake, Space::Initial, Space::Handshake] {
+        bench.send_in(space, 600);
+    }
+    bench.wait(100);
+    bench.ack_in(Space::Initial, &[(1, 1)]).unwrap();
+    bench.ack_in(Space::Handshake, &[(1, 1)]).unwrap();
+    assert_eq!(bench.expire().losses.packets, 2);
+    assert!(bench.timeout().is_none_or(|at| at > bench.now));
+
+    // One space waits for a loss, and the probe timeout of the other goes by meanwhile.
+    let mut bench = Bench::settled(Side::Server);
+    bench.context.stage = Stage::Handshake;
+    for space in [Space::Handshake, Space::Initial, Space::Initial] {
+        bench.send_in(space, 600);
+    }
+    bench.wait(100);
+    bench.ack_in(Space::Initial, &[(1, 1)]).unwrap();
+    assert_eq!(bench.expire().losses.packets, 1);
+    assert!(bench.timeout().is_none_or(|at| at > bench.now), "{:?}", bench.timeout());
+}
+
+#[test]
 fn a_discarded_space_owes_nothing() {
     let mut b = Bench::new(Side::Client);
     b.send_in(Space::Initial, 1200);
