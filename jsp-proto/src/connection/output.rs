@@ -110,7 +110,13 @@ impl Connection {
             Space::Data => self.wants_data(),
             _ => self.handshake.as_ref().is_some_and(|handshake| handshake.has_crypto(space)),
         };
-        let open = self.path.quota(now, self.recovery.in_flight()) != Quota::Window;
+        // Data in flight that a server cannot read, and so not acknowledge, before it has the Finished
+        // must not keep the Finished from being sent again.
+        let in_flight = match space {
+            Space::Data => self.recovery.in_flight(),
+            _ => self.recovery.handshake_in_flight(),
+        };
+        let open = self.path.quota(now, in_flight) != Quota::Window;
         let fits = open && limit >= MIN_FLIGHT;
         match (probe, wants && fits, ack_due) {
             (true, ..) if limit >= MIN_FLIGHT => Some(Content::Probe),

@@ -104,6 +104,11 @@ impl Recovery {
         self.in_flight
     }
 
+    /// Bytes in flight in the handshake's spaces.
+    pub fn handshake_in_flight(&self) -> u64 {
+        self.spaces[Space::Initial.index()].bytes + self.spaces[Space::Handshake.index()].bytes
+    }
+
     /// Whether a packet of `space` that must be acknowledged is outstanding.
     pub fn ack_eliciting_in_flight(&self, space: Space) -> bool {
         self.spaces[space.index()].eliciting > 0
