@@ -59,7 +59,8 @@ impl Connection {
         {
             return Some(transmit);
         }
-        self.transmit_data(now, out, max_segments).or_else(|| self.transmit_mtu_probe(now, out))
+        // A probe that is due goes first: a transfer leaves it no room in the window otherwise.
+        self.transmit_mtu_probe(now, out).or_else(|| self.transmit_data(now, out, max_segments))
     }
 
     /// One datagram of coalesced packets, while the handshake lasts.
