@@ -373,8 +373,10 @@ impl Recovery {
         if !context.can_send {
             return None;
         }
-        let interval = |space| {
-            let held = if space == Space::Data { context.max_ack_delay } else { Duration::ZERO };
+        let interval = |space: Space| {
+            // Two packets are acknowledged at once; only a lone one may be held back.
+            let lone = space == Space::Data && self.spaces[space.index()].eliciting < 2;
+            let held = if lone { context.max_ack_delay } else { Duration::ZERO };
             self.backoff.interval(rtt, held, context.stage)
         };
         let timed = Space::ALL

@@ -1,4 +1,4 @@
-//! Probe timeouts (RFC 9002, section 6.2), with two stated departures.
+//! Probe timeouts (RFC 9002, section 6.2), with three stated departures.
 //!
 //! *After a silence probes are not spaced out at once.* RFC 9002 doubles the timeout with each probe;
 //! under heavy loss a few unlucky probes then cost seconds. Here the interval after the first probe
@@ -12,6 +12,11 @@
 //! with 30 % loss in both directions this gives a median of three round trips at 50 ms, where
 //! 333 ms and doubling give over 20.) The price, on a path whose round trip is longer than
 //! that, is a first flight that is sent twice or three times.
+//!
+//! *Only a lone packet waits for the peer's acknowledgement delay.* Two packets are acknowledged at
+//! once, so where several are outstanding the timeout leaves `max_ack_delay` out, as RFC 8985, section
+//! 7.2, does. With a window of two packets and an acknowledgement lost, little else happens than
+//! waiting for this timeout: over a round trip of 4 ms and 20 % loss that doubles the throughput.
 
 use crate::rtt::Rtt;
 use crate::time::{Duration, Time};

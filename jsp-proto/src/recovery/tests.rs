@@ -278,9 +278,11 @@ fn a_lost_mtu_probe_is_no_congestion() {
 #[test]
 fn the_last_packet_is_probed_with_what_it_carried() {
     let mut b = Bench::settled(Side::Client);
-    let sent = b.send_many(3);
+    let mut sent = b.send_many(1);
     let due = b.now + b.recovery.pto(&b.rtt, MS(25));
-    assert_eq!(b.timeout(), Some(due));
+    assert_eq!(b.timeout(), Some(due), "a lone packet's acknowledgement may be held back");
+    sent.extend(b.send_many(2));
+    assert_eq!(b.timeout(), Some(due - MS(25)), "that of several is not");
     assert!(b.expire().probe);
     assert_eq!(b.told.lost, frames(&sent[..2]), "the two oldest");
     assert_eq!((b.recovery.probes(Space::Data), b.recovery.in_flight()), (2, 3000));
