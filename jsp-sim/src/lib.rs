@@ -28,9 +28,15 @@
 #![forbid(unsafe_code)]
 
 pub mod agenda;
+pub mod app;
+pub mod keys;
 pub mod link;
+pub mod machine;
 pub mod network;
+pub mod pair;
+pub mod seeds;
 pub mod share;
+pub mod timers;
 pub mod trace;
 pub mod world;
 

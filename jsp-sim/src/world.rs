@@ -6,11 +6,11 @@
 
 use crate::link::{Dropped, Link};
 use crate::network::{Datagram, Network, NodeId};
+use crate::timers::Timers;
 use crate::trace::{Kind, Trace};
 use jsp_proto::record::Transmit;
 use jsp_proto::rng::Seed;
 use jsp_proto::time::{Duration, Time};
-use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
@@ -129,9 +129,7 @@ pub struct World<H> {
     now: Time,
     network: Network,
     hosts: Vec<H>,
-    /// The timeout of each host, as it stands in `timers`.
-    timeouts: Vec<Option<Time>>,
-    timers: BTreeSet<(Time, NodeId)>,
+    timers: Timers<NodeId>,
     trace: Trace,
     events: u64,
     batch: Vec<Datagram>,
@@ -144,8 +142,7 @@ impl<H: Host> World<H> {
             now: Time::ZERO,
             network: Network::new(seed),
             hosts: Vec::new(),
-            timeouts: Vec::new(),
-            timers: BTreeSet::new(),
+            timers: Timers::new(),
             trace: Trace::new(),
             events: 0,
             batch: Vec::new(),
@@ -156,7 +153,6 @@ impl<H: Host> World<H> {
     pub fn add(&mut self, host: H, addresses: impl IntoIterator<Item = IpAddr>) -> NodeId {
         let node = self.network.add_node(addresses);
         self.hosts.push(host);
-        self.timeouts.push(None);
         self.set_timer(node);
         node
     }
@@ -215,7 +211,7 @@ impl<H: Host> World<H> {
     /// When the next event happens; never before now.
     pub fn next_event(&self) -> Option<Time> {
         let arrival = self.network.next_arrival().map(|(time, _)| time);
-        let timer = self.timers.first().map(|(time, _)| *time);
+        let timer = self.timers.first().map(|(time, _)| time);
         arrival.into_iter().chain(timer).min().map(|time| time.max(self.now))
     }
 
@@ -244,10 +240,10 @@ impl<H: Host> World<H> {
     }
 
     fn fire(&mut self) -> Result<(), Failure> {
-        let Some(&(time, node)) = self.timers.first() else { return Ok(()) };
+        let Some((time, node)) = self.timers.first() else { return Ok(()) };
         self.trace.note(self.now, node, Kind::Timer, time.as_nanos(), &[]);
         self.act(node, H::handle_timeout)?;
-        match self.timeouts[node.0 as usize] {
+        match self.timers.get(node) {
             Some(next) if next <= self.now => {
                 let what = format!(
                     "the timer of {} ns is still set for {} ns",
@@ -260,29 +256,34 @@ impl<H: Host> World<H> {
         }
     }
 
+    /// Moves to the next event, if that is within `limits`; else tells why the run is over.
+    pub fn advance(&mut self, limits: Limits) -> Result<Option<Outcome>, Failure> {
+        if self.events >= limits.events {
+            return Ok(Some(Outcome::EventsUp));
+        }
+        let end = Time::ZERO + limits.time;
+        match self.next_event() {
+            None => Ok(Some(Outcome::Quiet)),
+            Some(time) if time > end => {
+                self.now = self.now.max(end);
+                Ok(Some(Outcome::TimeUp))
+            }
+            Some(_) => self.step().map(|_| None),
+        }
+    }
+
     /// Runs until `done` says so, or a limit is reached, or nothing is left to happen.
     pub fn run_until(
         &mut self,
         limits: Limits,
         mut done: impl FnMut(&Self) -> bool,
     ) -> Result<Outcome, Failure> {
-        let end = Time::ZERO + limits.time;
-        loop {
-            if done(self) {
-                return Ok(Outcome::Done);
+        while !done(self) {
+            if let Some(outcome) = self.advance(limits)? {
+                return Ok(outcome);
             }
-            if self.events >= limits.events {
-                return Ok(Outcome::EventsUp);
-            }
-            match self.next_event() {
-                None => return Ok(Outcome::Quiet),
-                Some(time) if time > end => {
-                    self.now = self.now.max(end);
-                    return Ok(Outcome::TimeUp);
-                }
-                Some(_) => self.step()?,
-            };
         }
+        Ok(Outcome::Done)
     }
 
     /// Runs for `duration`, whatever happens or does not.
@@ -296,19 +297,11 @@ impl<H: Host> World<H> {
     }
 
     fn set_timer(&mut self, node: NodeId) {
-        let new = self.hosts[node.0 as usize].next_timeout();
-        let old = std::mem::replace(&mut self.timeouts[node.0 as usize], new);
-        if old != new {
-            if let Some(old) = old {
-                self.timers.remove(&(old, node));
-            }
-            if let Some(new) = new {
-                self.timers.insert((new, node));
-            }
-        }
+        self.timers.set(node, self.hosts[node.0 as usize].next_timeout());
     }
 
-    fn failure(&self, node: NodeId, what: String) -> Failure {
+    /// A failure of a host, now.
+    pub fn failure(&self, node: NodeId, what: String) -> Failure {
         let mut tail = String::new();
         for entry in self.trace.tail() {
             let _ = writeln!(tail, "{entry}");
