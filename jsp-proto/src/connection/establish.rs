@@ -159,6 +159,7 @@ impl Connection {
             recovery: Recovery::new(side, now),
             path: Path::new(&config.path(), now, remote, local, side == Side::Client),
             streams: Streams::new(side, config.streams.clone()),
+            untidy: false,
             local_ids,
             remote_ids: RemoteIds::new(initial_dcid),
             handshake: None,
@@ -174,6 +175,7 @@ impl Connection {
             original_dcid,
             retry_scid: None,
             hello_len: 0,
+            forgeries: 0,
             peer_scid: None,
             last_dcid: first_id,
             token: Vec::new(),
@@ -319,8 +321,16 @@ impl Connection {
     /// Forgets a space of the handshake, with what was in flight in it.
     pub(super) fn discard(&mut self, space: Space) {
         if self.spaces.can_seal(space) {
+            self.forgeries += self.spaces.level(space).map_or(0, |level| level.keys.forgeries());
             self.spaces.discard(space);
             self.recovery.discard(space);
+        }
+        // The limit is over all keys of the connection (`spec/05-protection.md`, 5.9).
+        if let Some(keys) = &mut self.spaces.data_keys {
+            let forgeries = core::mem::take(&mut self.forgeries);
+            if let Err(error) = keys.add_forgeries(forgeries) {
+                self.fail(self.now, error);
+            }
         }
     }
 

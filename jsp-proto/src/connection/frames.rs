@@ -32,6 +32,7 @@ impl Connection {
                 None => Ok(()),
             },
             Frame::Stream(ref frame) => {
+                self.untidy = true;
                 self.streams.on_stream(now, self.path.rtt().smoothed(), frame)
             }
             Frame::ResetStream { id, code, final_size } => {

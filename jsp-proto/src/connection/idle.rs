@@ -37,6 +37,11 @@ impl Idle {
         }
     }
 
+    /// When something was last received, or first sent after that.
+    pub(super) const fn since(&self) -> Time {
+        self.since
+    }
+
     /// When the connection counts as dead.
     pub(super) fn expiry(&self, pto: Duration) -> Option<Time> {
         self.timeout.map(|timeout| self.since + timeout.max(3 * pto))

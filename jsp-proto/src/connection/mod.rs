@@ -91,6 +91,8 @@ pub struct Connection {
     recovery: Recovery,
     path: Path,
     streams: Streams,
+    /// Whether streams may hold buffers that are empty.
+    untidy: bool,
     local_ids: LocalIds,
     remote_ids: RemoteIds,
 
@@ -104,6 +106,8 @@ pub struct Connection {
     handshake_deadline: Time,
     handshake_time: Option<Duration>,
     deferred: deferred::Deferred,
+    /// Packets that failed to open under keys that are gone.
+    forgeries: u64,
 
     /// The destination of the client's Initials: the client's random choice, or the Retry's source.
     initial_dcid: ConnectionId,

@@ -22,12 +22,14 @@ impl Connection {
     /// non-empty slice.
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
         self.writable()?;
+        self.untidy = true;
         self.streams.write(id, data)
     }
 
     /// Queues the front of `data` without copying it, and advances `data` past what was taken.
     pub fn write_bytes(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
         self.writable()?;
+        self.untidy = true;
         self.streams.write_bytes(id, data)
     }
 

@@ -5,6 +5,9 @@ use crate::error::CloseReason;
 use crate::ids::Space;
 use crate::time::{Duration, Time};
 
+/// A connection from which nothing was heard for so long gives back what memory it does not need.
+const QUIET: Duration = Duration::from_secs(1);
+
 impl Connection {
     /// When [`Self::handle_timeout`] is to be called next, if nothing happens before. It lies in the
     /// future once [`Self::poll_transmit`] has nothing more to send.
@@ -21,11 +24,10 @@ impl Connection {
             self.spaces.inbound_ref(space).and_then(|inbound| inbound.acks.timeout())
         });
         let keys = self.spaces.data_keys.as_ref().and_then(|keys| keys.next_timeout(pto));
-        [self.idle.expiry(pto), deadline, keep_alive, self.loss_timeout(), self.paced_until, keys]
-            .into_iter()
-            .flatten()
-            .chain(acks)
-            .min()
+        let ends = [self.idle.expiry(pto), deadline, keep_alive];
+        let sends = [self.loss_timeout(), self.paced_until];
+        let forgets = [self.tidy_at(), keys];
+        ends.into_iter().chain(sends).chain(forgets).flatten().chain(acks).min()
     }
 
     /// Lets time pass to `now`: late calls are safe, early and repeated ones do nothing.
@@ -56,6 +58,10 @@ impl Connection {
         if self.paced_until.is_some_and(|at| at <= now) {
             self.paced_until = None;
         }
+        if self.tidy_at().is_some_and(|at| at <= now) {
+            self.streams.release_memory();
+            self.untidy = false;
+        }
         if let Some(keys) = &mut self.spaces.data_keys {
             keys.expire(now, pto);
         }
@@ -75,6 +81,11 @@ impl Connection {
         self.counts.probe_timeouts += u64::from(report.probe);
         self.path.on_timeout(now, &report, self.recovery.pto_count());
         report.probe
+    }
+
+    /// When the buffers of streams that have fallen silent are given back.
+    fn tidy_at(&self) -> Option<Time> {
+        self.untidy.then(|| self.idle.since() + QUIET)
     }
 
     /// When loss detection or a probe is due. A server that may not send sets no timer.

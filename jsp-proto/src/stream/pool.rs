@@ -8,7 +8,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 /// Most buffers that a pool keeps.
-const SPARES: usize = 32;
+const SPARES: usize = 256;
 
 /// Buffers of receive rings. It also knows how much memory all rings of the connection hold.
 #[derive(Debug)]

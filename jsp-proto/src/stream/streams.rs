@@ -124,7 +124,7 @@ impl Streams {
             waiting: Queue::default(),
             events: Events::default(),
             rings: RingPool::new(usize::try_from(window).unwrap_or(usize::MAX)),
-            chunks: ChunkPool::new(config.send_backlog),
+            chunks: ChunkPool::new(config.send_buffer),
             buffered: 0,
             unsent: 0,
             retransmitted: 0,
