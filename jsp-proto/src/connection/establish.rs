@@ -144,6 +144,7 @@ impl Connection {
         original_dcid: ConnectionId,
     ) -> Self {
         let Setup { handle, cid_key, reset_key, seed, remote, local, config } = setup;
+        let config = config.clamped();
         let local_ids = LocalIds::new(handle, cid_key, reset_key);
         let first_id = local_ids.first();
         let keys = LevelKeys::initial(&*provider, &initial_dcid, side);

@@ -3,6 +3,7 @@
 mod amplification;
 mod clock;
 mod ending;
+mod extremes;
 mod forged;
 mod keys;
 mod life;
