@@ -65,22 +65,17 @@ impl Connection {
         if let Some(keys) = &mut self.spaces.data_keys {
             keys.expire(now, pto);
         }
-        // Packets that are lost may hide a probe that is due as well; a probe hides nothing.
-        for _ in 0..2 {
-            if self.loss_timeout().is_none_or(|at| at > now) || self.on_loss_timeout(now) {
-                break;
-            }
+        if self.loss_timeout().is_some_and(|at| at <= now) {
+            self.on_loss_timeout(now);
         }
     }
 
-    /// Tells whether a probe timeout expired.
-    fn on_loss_timeout(&mut self, now: Time) -> bool {
+    fn on_loss_timeout(&mut self, now: Time) {
         let context = self.timer_context();
         let ((recovery, rtt), mut fates) = self.fates();
         let report = recovery.on_timeout(now, rtt, &context, &mut fates);
         self.counts.probe_timeouts += u64::from(report.probe);
         self.path.on_timeout(now, &report, self.recovery.pto_count());
-        report.probe
     }
 
     /// When the buffers of streams that have fallen silent are given back.
