@@ -95,6 +95,21 @@ fn a_clock_that_runs_back_an_hour_stops_nothing() {
 }
 
 #[test]
+fn time_inside_never_runs_back() {
+    let mut pair = Pair::connected();
+    let seen = pair.now;
+    let mut out = alloc::vec![0; 65_535];
+    pair.client.handle_timeout(seen);
+    pair.client.ping();
+    assert!(pair.client.poll_transmit(seen - HOUR, &mut out, 1).is_some());
+    assert!(pair.client.next_timeout().is_some_and(|at| at > seen), "the probe's timer");
+    pair.client.close(seen - HOUR, crate::error::AppCode(1), b"");
+    assert!(pair.client.next_timeout().is_some_and(|at| at > seen), "the end of closing");
+    pair.client.handle_timeout(seen);
+    assert!(!pair.client.is_drained());
+}
+
+#[test]
 fn a_clock_that_stalls_and_one_that_trembles_lose_no_data() {
     let mut pair = Pair::connected();
     transfer(&mut pair, 100_000, |step, now| {
