@@ -14,6 +14,9 @@
 //! - [`link`]: what one direction of a path does to datagrams, as a chain of seeded stages.
 //! - [`network`]: nodes, addresses and the pipes between them.
 //! - [`world`]: runs any [`world::Host`]s over a network and keeps the [`trace`].
+//! - [`machine`]: the host that runs the engine: an endpoint, its connections, their [`app`]s.
+//! - [`pair`]: a client, a server and the path between them, in one expression.
+//! - [`seeds`]: the same story under many seeds, on all cores.
 //!
 //! Nothing here reads a clock or draws from anything but the seed; every stage of every link has a
 //! random stream of its own, so changing one leaves the draws of the others as they were.

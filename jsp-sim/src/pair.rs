@@ -1,6 +1,6 @@
 //! A client, a server and the path between them: the story that most tests tell.
 //!
-//! ```no_run
+//! ```
 //! use jsp_sim::app::{Sink, Source};
 //! use jsp_sim::{link::Link, ms, pair::Scenario, secs};
 //!
@@ -11,7 +11,8 @@
 //!     .within(secs(60))
 //!     .run()
 //!     .unwrap();
-//! println!("{} after {:?}, {}", report.outcome, report.time, report.trace);
+//! assert!(report.is_success());
+//! println!("{:?} after {:?}, {}", report.outcome, report.time, report.trace);
 //! ```
 
 use crate::app::{App, Idle};

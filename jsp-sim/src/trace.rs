@@ -74,7 +74,7 @@ impl fmt::Debug for TraceHash {
 
 impl Trace {
     /// How many of the last entries are kept readable.
-    pub const TAIL: usize = 60;
+    pub const TAIL: usize = 40;
 
     /// Nothing has happened.
     pub fn new() -> Self {

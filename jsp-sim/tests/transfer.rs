@@ -73,6 +73,21 @@ fn the_same_seed_gives_the_same_trace() {
 }
 
 #[test]
+fn data_arrives_in_both_directions_at_once_over_rough_paths() {
+    const SIZE: u64 = 1 << 20;
+    seeds::each(0..100, |seed| {
+        let mut rng = Rng::new(&Seed::from_u64(seed), "paths");
+        let scenario = Scenario::new(seed)
+            .links(rough(&mut rng), rough(&mut rng))
+            .client_app((Source::new(2, SIZE / 2), Sink::new(3, SIZE / 3)))
+            .server_app(|_| (Source::new(3, SIZE / 3), Sink::new(2, SIZE / 2)))
+            .within(secs(60));
+        let report = run(scenario);
+        assert!(report.is_success(), "seed {seed}: {report:#?}");
+    });
+}
+
+#[test]
 fn a_clean_path_is_filled() {
     // 100 Mbit/s carry 10 MiB in 0.84 s.
     let link = Link::new().delay(ms(10)).rate(100_000_000).queue(500_000);

@@ -44,6 +44,32 @@ pub trait App: Any + Debug {
     fn is_done(&self) -> bool;
 }
 
+/// Two applications on one connection. Each must leave the other's streams alone.
+impl<A: App, B: App> App for (A, B) {
+    fn on_event(
+        &mut self,
+        now: Time,
+        connection: &mut Connection,
+        event: &Event,
+    ) -> Result<(), String> {
+        self.0.on_event(now, connection, event)?;
+        self.1.on_event(now, connection, event)
+    }
+
+    fn poll(&mut self, now: Time, connection: &mut Connection) -> Result<(), String> {
+        self.0.poll(now, connection)?;
+        self.1.poll(now, connection)
+    }
+
+    fn next_timeout(&self) -> Option<Time> {
+        self.0.next_timeout().into_iter().chain(self.1.next_timeout()).min()
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.is_done() && self.1.is_done()
+    }
+}
+
 /// An application that does nothing, and is done once it is connected.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Idle {
