@@ -31,11 +31,11 @@ fn main() {
     println!("full handshakes, microseconds of processor time, both sides together");
     println!("{:>24} {:>8} {:>8} {:>8}", "", "ours", "quinn", "ratio");
     for (name, mutual) in [("server authenticated", false), ("mutual", true)] {
-        let (ours, quinn) = (Ours::new(mutual), Quinn::new(mutual));
+        let (mut ours, mut quinn) = (Ours::new(mutual), Quinn::new(mutual));
         let (mut our_times, mut quinn_times) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            our_times.push(timed(handshakes, |n| ours.handshake(n)));
-            quinn_times.push(timed(handshakes, |_| quinn.handshake()));
+            our_times.push(timed(handshakes, || ours.handshake()));
+            quinn_times.push(timed(handshakes, || quinn.handshake()));
         }
         let (ours, quinn) = (median(our_times), median(quinn_times));
         println!("{name:>24} {ours:>8.0} {quinn:>8.0} {:>8.2} (bar: at most 1)", ours / quinn);
@@ -43,9 +43,9 @@ fn main() {
 }
 
 /// Microseconds for each.
-fn timed(count: usize, mut handshake: impl FnMut(u64)) -> f64 {
+fn timed(count: usize, mut handshake: impl FnMut()) -> f64 {
     let before = thread_cpu();
-    (0..count as u64).for_each(&mut handshake);
+    (0..count).for_each(|_| handshake());
     (thread_cpu() - before) * 1e6 / count as f64
 }
 
@@ -53,11 +53,14 @@ fn addresses() -> [SocketAddr; 2] {
     ["10.0.0.1:1000", "10.0.0.2:2000"].map(|address| address.parse().unwrap())
 }
 
-/// Our two configurations.
+/// Our two endpoints.
 struct Ours {
     client: ClientConfig,
-    server: Arc<ServerConfig>,
+    endpoints: [endpoint::Endpoint; 2],
     signers: [Arc<dyn Signer>; 2],
+    rng: Rng,
+    now: Time,
+    buffer: Vec<u8>,
 }
 
 impl Ours {
@@ -75,45 +78,52 @@ impl Ours {
             server.client_auth = ClientAuth::Required(Arc::new(allowed));
         }
         let transport = Arc::new(common::our_transport());
+        let client =
+            ClientConfig { handshake: Arc::new(client), transport: Arc::clone(&transport) };
+        let mut endpoints = [1, 2].map(|seed| {
+            let mut config = EndpointConfig::new(default_provider());
+            config.limits.unvalidated_per_second = 1_000_000;
+            config.limits.unvalidated_per_second_per_prefix = 1_000_000;
+            endpoint::Endpoint::new(config, &Seed::from_u64(seed))
+        });
+        let server = ServerConfig { handshake: Arc::new(server), transport };
+        endpoints[1].set_server(Some(Arc::new(server)));
         Self {
-            client: ClientConfig { handshake: Arc::new(client), transport: Arc::clone(&transport) },
-            server: Arc::new(ServerConfig { handshake: Arc::new(server), transport }),
+            client,
+            endpoints,
             signers: [client_id.signer(), server_id.signer()],
+            rng: Rng::new(&Seed::from_u64(3), "signatures"),
+            now: Time::from_nanos(1_000_000_000),
+            buffer: vec![0; 65_535],
         }
     }
 
     /// From nothing to a handshake that both ends have completed.
-    fn handshake(&self, n: u64) {
+    fn handshake(&mut self) {
+        let Self { client, endpoints, signers, rng, now, buffer } = self;
         let addresses = addresses();
-        let mut endpoints = [0, 1].map(|side| {
-            let config = EndpointConfig::new(default_provider());
-            endpoint::Endpoint::new(config, &Seed::from_u64(2 * n + side))
-        });
-        endpoints[1].set_server(Some(Arc::clone(&self.server)));
-        let mut now = Time::from_nanos(1_000_000_000);
-        let client = endpoints[0].connect(now, &self.client, addresses[1], None).unwrap();
+        let client = endpoints[0].connect(*now, client, addresses[1], None).unwrap();
         let mut connections = [Some(client), None];
         let mut connected = [false; 2];
-        let mut rng = Rng::new(&Seed::from_u64(n), "signatures");
-        let (mut buffer, mut reply) = (vec![0; 65_535], [0; 1500]);
+        let mut reply = [0; 1500];
         while connected != [true; 2] {
             for side in [0, 1] {
-                now += Duration::from_micros(50);
+                *now += Duration::from_micros(50);
                 while let Some(transmit) = connections[side]
                     .as_mut()
-                    .and_then(|connection| connection.poll_transmit(now, &mut buffer, 1))
+                    .and_then(|connection| connection.poll_transmit(*now, buffer, 1))
                 {
                     let meta = Received { remote: addresses[side], local: None, ecn: Ecn::NotEct };
                     let datagram = &mut buffer[..transmit.len];
                     let size = datagram.len();
                     let endpoint = &mut endpoints[1 - side];
-                    match endpoint.handle(now, &meta, datagram, &mut reply) {
+                    match endpoint.handle(*now, &meta, datagram, &mut reply) {
                         Routed::Connection(_) => {
                             let peer = connections[1 - side].as_mut().unwrap();
-                            peer.handle_datagrams(now, &meta, datagram, size);
+                            peer.handle_datagrams(*now, &meta, datagram, size);
                         }
                         Routed::Incoming(incoming) => {
-                            let accepted = endpoint.accept(now, &incoming, None, &mut reply);
+                            let accepted = endpoint.accept(*now, &incoming, None, &mut reply);
                             connections[1] = Some(accepted.unwrap());
                         }
                         Routed::Dropped => {}
@@ -122,11 +132,13 @@ impl Ours {
                 }
                 for side in [0, 1] {
                     if let Some(connection) = &mut connections[side] {
-                        connected[side] |=
-                            drain_events(now, connection, &*self.signers[side], &mut rng);
+                        connected[side] |= drain_events(*now, connection, &*signers[side], rng);
                     }
                 }
             }
+        }
+        for (endpoint, connection) in endpoints.iter_mut().zip(connections.iter().flatten()) {
+            endpoint.release(connection.handle());
         }
     }
 }
@@ -153,38 +165,36 @@ fn drain_events(
     connected
 }
 
-/// The peer's two configurations.
+/// The peer's two endpoints.
 struct Quinn {
     client: quinn_proto::ClientConfig,
-    server: Arc<quinn_proto::ServerConfig>,
-    endpoint: Arc<quinn_proto::EndpointConfig>,
+    endpoints: [quinn_proto::Endpoint; 2],
+    now: Instant,
 }
 
 impl Quinn {
     fn new(mutual: bool) -> Self {
         let (client, server) = common::quinn_configs(mutual);
-        let endpoint = Arc::new(quinn_proto::EndpointConfig::default());
-        Self { client, server: Arc::new(server), endpoint }
+        let config = Arc::new(quinn_proto::EndpointConfig::default());
+        let endpoints = [None, Some(Arc::new(server))]
+            .map(|server| quinn_proto::Endpoint::new(Arc::clone(&config), server, true, None));
+        Self { client, endpoints, now: Instant::now() }
     }
 
-    fn handshake(&self) {
+    fn handshake(&mut self) {
+        let Self { client, endpoints, now, .. } = self;
         let addresses = addresses();
-        let server = [None, Some(Arc::clone(&self.server))];
-        let mut endpoints = server.map(|server| {
-            quinn_proto::Endpoint::new(Arc::clone(&self.endpoint), server, true, None)
-        });
-        let mut now = Instant::now();
-        let client = endpoints[0].connect(now, self.client.clone(), addresses[1], "localhost");
+        let client = endpoints[0].connect(*now, client.clone(), addresses[1], "localhost");
         let mut connections: [Option<(ConnectionHandle, quinn_proto::Connection)>; 2] =
             [Some(client.unwrap()), None];
         let mut connected = [false; 2];
         let (mut buffer, mut reply) = (Vec::with_capacity(2048), Vec::new());
         while connected != [true; 2] {
             for side in [0, 1] {
-                now += Duration::from_micros(50);
+                *now += Duration::from_micros(50);
                 while let Some((handle, connection)) = &mut connections[side] {
                     buffer.clear();
-                    let transmit = connection.poll_transmit(now, 1, &mut buffer);
+                    let transmit = connection.poll_transmit(*now, 1, &mut buffer);
                     while let Some(event) = connection.poll_endpoint_events() {
                         if let Some(event) = endpoints[side].handle_event(*handle, event) {
                             connection.handle_event(event);
@@ -201,13 +211,13 @@ impl Quinn {
                     let datagram = BytesMut::from(&buffer[..transmit.size]);
                     let endpoint = &mut endpoints[1 - side];
                     let event =
-                        endpoint.handle(now, addresses[side], None, None, datagram, &mut reply);
+                        endpoint.handle(*now, addresses[side], None, None, datagram, &mut reply);
                     match event {
                         Some(DatagramEvent::ConnectionEvent(_, event)) => {
                             connections[1 - side].as_mut().unwrap().1.handle_event(event);
                         }
                         Some(DatagramEvent::NewConnection(incoming)) => {
-                            let accepted = endpoint.accept(incoming, now, &mut reply, None);
+                            let accepted = endpoint.accept(incoming, *now, &mut reply, None);
                             connections[1] = accepted.ok();
                         }
                         Some(DatagramEvent::Response(_)) | None => {}
