@@ -18,9 +18,9 @@ const TIME: Duration = Duration::from_secs(5);
 
 /// How much is to be moved on each stream: one of the two is without a limit.
 #[derive(Clone, Copy, Debug)]
-struct Task {
-    bytes: u64,
-    time: Duration,
+pub(crate) struct Task {
+    pub(crate) bytes: u64,
+    pub(crate) time: Duration,
 }
 
 /// The result.
@@ -164,7 +164,8 @@ async fn send(link: &Link, task: Task) -> Result<u64, Failure> {
     }
 }
 
-async fn receive(link: &Link, task: Task) -> Result<u64, Failure> {
+/// Has the server send; returns how many bytes arrived.
+pub(crate) async fn receive(link: &Link, task: Task) -> Result<u64, Failure> {
     let Task { bytes, time } = task;
     // Milliseconds are what can be asked for; none at all would be without an end.
     let time = if time.is_zero() { time } else { time.max(Duration::from_millis(1)) };

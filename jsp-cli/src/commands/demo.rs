@@ -1,5 +1,6 @@
 //! `jsp demo`
 
+use super::bench;
 use crate::args::Demo;
 use crate::client::{self, Link, with_link};
 use crate::failure::{Failure, Kind};
@@ -46,6 +47,8 @@ struct Transfer {
     on_disk: Duration,
     cpu: Duration,
     hash: Hash,
+    /// The same number of bytes from memory to memory: time, and CPU time of both ends.
+    bare: [Duration; 2],
 }
 
 /// Starts a server on a thread of its own, and gets a file from it as any client would.
@@ -108,12 +111,15 @@ async fn fetch(link: &Link, url: &Url, root: Arc<Root>) -> Result<Transfer, Fail
     let (size, hash) = client::get(link, &url.path, root, name, bar).await?;
     let (on_disk, cpu) = (start.elapsed(), cpu.elapsed());
     let time = Duration::from_nanos(last_byte.load(Ordering::Relaxed));
-    Ok(Transfer { stats: link.connection.stats(), size, time, on_disk, cpu, hash })
+    let (start, bare_cpu) = (Instant::now(), ProcessTime::now());
+    bench::receive(link, bench::Task { bytes: size, time: Duration::ZERO }).await?;
+    let bare = [start.elapsed(), bare_cpu.elapsed()];
+    Ok(Transfer { stats: link.connection.stats(), size, time, on_disk, cpu, hash, bare })
 }
 
 fn print(url: &Url, greeting: &Greeting, transfer: &Transfer) {
     let Greeting { identity, handshake, bytes: [there, back] } = greeting;
-    let Transfer { stats, size, time, on_disk, cpu, hash } = transfer;
+    let Transfer { stats, size, time, on_disk, cpu, hash, bare } = transfer;
     headline("A file has crossed a real UDP socket, post-quantum secure.");
     let fingerprint = url.fingerprint.to_string();
     row("server", format_args!("{}, made for this run", url.authority()));
@@ -135,9 +141,14 @@ fn print(url: &Url, greeting: &Greeting, transfer: &Transfer) {
         "file",
         format_args!("{} in {}; safe on disk after {}", Size(*size), Span(*time), Span(*on_disk)),
     );
+    let per_gb = |cpu: &Duration| cpu.as_secs_f64() / (*size).max(1) as f64 * 1e9;
     row("goodput", Rate::of(*size, *time));
-    let cost = cpu.as_secs_f64() / (*size).max(1) as f64 * 1e9;
-    row("CPU", format_args!("{cost:.2} s/GB for both ends, files and hashes included"));
+    row("CPU", format_args!("{:.2} s/GB for both ends, with files and hashes", per_gb(cpu)));
+    let [bare_time, bare_cpu] = bare;
+    row(
+        "without files",
+        format_args!("{}, {:.2} s/GB for both ends", Rate::of(*size, *bare_time), per_gb(bare_cpu)),
+    );
     row("datagrams", format_args!("up to {} bytes", stats.path.mtu));
     row("SHA-256", hex(hash));
     anstream::println!("\n  {GOOD}The file that arrived is the file that was sent.{GOOD:#}");
