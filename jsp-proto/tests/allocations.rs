@@ -1,42 +1,16 @@
 //! The steady path allocates nothing: a counting allocator sees every packet of a long transfer.
 #![cfg(feature = "rustcrypto")]
 
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "support/engine.rs"]
 mod engine;
 
+use counting::{Counting, calls};
 use engine::Pair;
 use jsp_proto::crypto::rustcrypto::RustCrypto;
 use jsp_proto::crypto::{Provider, Suite};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
-
-thread_local! {
-    static COUNT: Cell<u64> = const { Cell::new(0) };
-}
-
-/// The system's allocator, counting what the current thread asks of it.
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -48,9 +22,9 @@ fn allocations(suite: Suite) -> (u64, u64) {
     let data = [7; 16 << 10];
     // Windows, rings and buffers grow to what the transfer needs.
     pair.bulk(id, &data, 64 << 20);
-    let before = COUNT.with(Cell::get);
+    let before = calls();
     let packets = pair.bulk(id, &data, 32 << 20);
-    (packets, COUNT.with(Cell::get) - before)
+    (packets, calls() - before)
 }
 
 #[test]
@@ -64,7 +38,7 @@ fn a_steady_transfer_allocates_nothing_per_packet() {
 
 #[test]
 fn the_counter_counts() {
-    let before = COUNT.with(Cell::get);
+    let before = calls();
     std::hint::black_box(vec![1u8; 100]);
-    assert_eq!(COUNT.with(Cell::get) - before, 1);
+    assert_eq!(calls() - before, 1);
 }

@@ -3,7 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails here has failed")]
 
+#[path = "support/counting.rs"]
+mod counting;
+
 use bytes::Bytes;
+use counting::{Counting, calls, live};
 use jsp_proto::ids::{Dir, Side, StreamId};
 use jsp_proto::record::SentFrame;
 use jsp_proto::stream::{StreamConfig, Streams};
@@ -11,45 +15,6 @@ use jsp_proto::time::{Duration, Time};
 use jsp_proto::wire::Writer;
 use jsp_proto::wire::frame::{Frame, Frames, StreamFrame};
 use jsp_proto::wire::parameters::Parameters;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-/// Counts what the calling thread allocates.
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(calls: usize, bytes: isize) {
-    CALLS.set(CALLS.get() + calls);
-    LIVE.set(LIVE.get() + bytes);
-    PEAK.set(PEAK.get().max(LIVE.get()));
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size().cast_signed());
-        // SAFETY: the caller keeps `alloc`'s contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size().cast_signed());
-        // SAFETY: the caller keeps `alloc_zeroed`'s contract.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        count(0, -layout.size().cast_signed());
-        // SAFETY: the caller keeps `dealloc`'s contract.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
@@ -117,40 +82,40 @@ fn a_steady_flow_allocates_nothing() {
         let mut data = Bytes::from(vec![7; if owned { 12_000 * 1150 } else { 0 }]);
         // The windows grow for a while.
         flow(&mut ends, id, &mut data, 2000);
-        let before = CALLS.get();
+        let before = calls();
         flow(&mut ends, id, &mut data, 10_000);
         // The list of sent frames is this test's own.
-        assert_eq!(CALLS.get() - before, 1, "owned: {owned}");
+        assert_eq!(calls() - before, 1, "owned: {owned}");
         assert_eq!(ends[1].stats().received, 12_000 * 1150);
     }
 }
 
 #[test]
 fn streams_that_do_nothing_hold_nothing() {
-    let before = LIVE.get();
+    let before = live();
     let mut quiet = ends(&StreamConfig::default());
-    assert_eq!(LIVE.get() - before, 0);
+    assert_eq!(live() - before, 0);
     assert!(size_of::<Streams>() <= 1200, "{}", size_of::<Streams>());
     let id = quiet[0].open(Dir::Uni).unwrap();
-    let state = LIVE.get() - before;
+    let state = live() - before;
     flow(&mut quiet, id, &mut Bytes::new(), 100);
     for end in &mut quiet {
         end.release_memory();
     }
     // Queues keep a few slots; buffers are gone. (Both ends have the stream now.)
-    assert!(LIVE.get() - before <= 2 * state + 1000, "{} {state}", LIVE.get() - before);
+    assert!(live() - before <= 2 * state + 1000, "{} {state}", live() - before);
 }
 
 /// What a server allocates at most while a hostile client sends what `attack` makes of each number.
 fn peak<'a>(attack: impl Fn(u64) -> StreamFrame<'a>, frames: u64) -> isize {
     let [_, mut server] = ends(&StreamConfig::default());
-    let before = LIVE.get();
-    PEAK.set(before);
+    let before = live();
+    counting::peak();
     for n in 0..frames {
         // The connection would end with the first error; streams must be safe even after it.
         let _ = server.on_stream(Time::ZERO, RTT, &attack(n));
     }
-    PEAK.get() - before
+    counting::peak() - before
 }
 
 fn stream(index: u64) -> StreamId {

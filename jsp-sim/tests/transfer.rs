@@ -27,11 +27,11 @@ fn rough(rng: &mut Rng) -> Link {
     let mut up_to = |n: u64| rng.below(n + 1);
     let link = Link::new()
         .mtu(1500)
-        .delay(Duration::from_micros(500 + up_to(2_500)))
+        .delay(Duration::from_micros(2_000 + up_to(8_000)))
         .jitter(Duration::from_micros(up_to(1_000)))
         .rate(20_000_000 + up_to(980_000_000))
         .queue(100_000 + up_to(400_000) as usize)
-        .reorder(Share::ppm(up_to(100_000) as u32), Duration::from_micros(up_to(5_000)))
+        .reorder(Share::ppm(up_to(100_000) as u32), Duration::from_micros(up_to(10_000)))
         .duplicate(Share::ppm(up_to(50_000) as u32))
         .corrupt(Share::ppm(up_to(20_000) as u32));
     let loss = Share::ppm(up_to(200_000) as u32);

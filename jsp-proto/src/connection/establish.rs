@@ -182,7 +182,6 @@ impl Connection {
             token: Vec::new(),
             idle,
             paced_until: None,
-            mtu_probe: false,
             peer_validated: false,
             close: farewell::Close::default(),
             events: events::Events::default(),

@@ -125,8 +125,6 @@ pub struct Connection {
 
     idle: idle::Idle,
     paced_until: Option<Time>,
-    /// Whether the packet that is being sealed probes the path's MTU.
-    mtu_probe: bool,
     /// Client: the server has shown that it knows our address to be valid.
     peer_validated: bool,
     close: farewell::Close,

@@ -137,7 +137,7 @@ impl Connection {
         if !self.spaces.can_seal(Space::Data) {
             return None;
         }
-        let size = usize::from(self.path.mtu());
+        let size = usize::from(self.path.datagram_size(self.recovery.pto_count()));
         let train = max_segments.min(out.len().min(MAX_TRAIN) / size).max(1);
         let mut len = 0;
         let mut budget = self.data_budget(now);
@@ -203,10 +203,9 @@ impl Connection {
         draft.end += w.len();
         draft.ack_eliciting = true;
         draft.in_flight = true;
+        draft.mtu_probe = true;
         draft.pad(datagram, size);
-        self.mtu_probe = true;
         self.seal(now, &draft, datagram);
-        self.mtu_probe = false;
         Some(self.transmit(size, size))
     }
 
@@ -418,7 +417,7 @@ impl Connection {
             time: now,
             size,
             ack_eliciting: draft.ack_eliciting,
-            mtu_probe: self.mtu_probe,
+            mtu_probe: draft.mtu_probe,
             ecn,
         };
         let frames = self.sent.get(draft.frames.0..draft.frames.1).unwrap_or_default();

@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) ack_eliciting: bool,
     /// Whether it counts as in flight: it is ack-eliciting or padded.
     pub(super) in_flight: bool,
+    /// Whether it probes the path's MTU.
+    pub(super) mtu_probe: bool,
     /// Its frames' records are `frames.0..frames.1` of the scratch list.
     pub(super) frames: (usize, usize),
 }
@@ -58,6 +60,7 @@ pub(super) fn begin(
         number_len: number.len(),
         ack_eliciting: false,
         in_flight: false,
+        mtu_probe: false,
         frames: (0, 0),
     })
 }

@@ -75,7 +75,7 @@ impl Connection {
         let ((recovery, rtt), mut fates) = self.fates();
         let report = recovery.on_timeout(now, rtt, &context, &mut fates);
         self.counts.probe_timeouts += u64::from(report.probe);
-        self.path.on_timeout(now, &report, self.recovery.pto_count());
+        self.path.on_timeout(now, &report);
     }
 
     /// When the buffers of streams that have fallen silent are given back.

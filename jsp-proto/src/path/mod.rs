@@ -135,6 +135,11 @@ impl Path {
         self.mtud.current()
     }
 
+    /// The size of datagrams of data after `timeouts` probe timeouts in a row.
+    pub fn datagram_size(&self, timeouts: u32) -> u16 {
+        self.mtud.probe_size(timeouts)
+    }
+
     /// The peer's parameters say that it takes no datagram larger than `size`.
     pub fn set_peer_datagram_limit(&mut self, size: u16) {
         self.mtud.set_peer_limit(size);
@@ -254,16 +259,11 @@ impl Path {
         self.pacer.set_rate(now, self.controller.pacing_rate(&self.rtt));
     }
 
-    /// Hands out what a timer of recovery's brought; `count` is the number of probe timeouts in a
-    /// row.
-    pub fn on_timeout(&mut self, now: Time, report: &TimeoutReport, count: u32) {
+    /// Hands out what a timer of recovery's brought.
+    pub fn on_timeout(&mut self, now: Time, report: &TimeoutReport) {
         self.on_losses(&report.losses);
         if report.probe {
             self.counts.probe_timeouts += 1;
-            if self.mtud.on_probe_timeout(count) {
-                self.counts.black_holes += 1;
-                self.spread_mtu();
-            }
         }
         self.pacer.set_rate(now, self.controller.pacing_rate(&self.rtt));
     }

@@ -13,7 +13,8 @@
 //!
 //! so that the common networks are settled with two to six probes. A size is given up after three
 //! losses in a row. What was found is looked at again after ten minutes. When packets of the size
-//! begin to vanish (a black hole), the path falls back to the minimum and searches anew.
+//! begin to vanish while smaller ones arrive (a black hole), the path falls back to the minimum and
+//! searches anew; probe timeouts make datagrams small, so that there are smaller ones.
 
 use crate::time::{Duration, Time};
 
@@ -33,8 +34,9 @@ const RAISE: Duration = Duration::from_mins(10);
 /// How many times in a row only large packets must be lost to suspect a black hole.
 const SUSPICIONS: u8 = 4;
 
-/// How many probe timeouts in a row cast the same suspicion.
-const PROBE_TIMEOUTS: u32 = 3;
+/// After how many probe timeouts in a row datagrams are kept small. Chance alone may have taken the large
+/// ones: only if the small ones arrive where they did not, it is the size.
+const PROBE_TIMEOUTS: u32 = 2;
 
 /// The bounds of the search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,9 +198,10 @@ impl Mtud {
         self.suspicions >= SUSPICIONS && self.fall()
     }
 
-    /// The `count`th probe timeout in a row expired. Returns whether the size of datagrams fell.
-    pub fn on_probe_timeout(&mut self, count: u32) -> bool {
-        count == PROBE_TIMEOUTS && self.fall()
+    /// The size of a datagram that follows `count` probe timeouts in a row: small, once it may be the
+    /// size that keeps datagrams from arriving.
+    pub fn probe_size(&self, count: u32) -> u16 {
+        if count >= PROBE_TIMEOUTS { self.config.min } else { self.current }
     }
 
     fn trust(&mut self) {
@@ -325,11 +328,16 @@ mod tests {
     }
 
     #[test]
-    fn silence_leads_back_to_the_minimum() {
+    fn silence_is_broken_by_small_datagrams_which_tell_a_black_hole() {
         let mut mtud = Mtud::new(MtuConfig::default());
         search(&mut mtud, START, 1472);
-        assert!(!mtud.on_probe_timeout(1) && !mtud.on_probe_timeout(2));
-        assert!(mtud.on_probe_timeout(3));
+        assert_eq!((mtud.probe_size(1), mtud.probe_size(2)), (1472, 1200));
+        // The small ones get through, and show that the large ones do not.
+        for _ in 0..3 {
+            mtud.on_data_acked(1200);
+            assert!(!mtud.on_data_lost(1472));
+        }
+        assert!(mtud.on_data_lost(1472));
         assert_eq!((mtud.current(), mtud.next_probe(START)), (1200, Some(1452)));
     }
 
@@ -337,7 +345,7 @@ mod tests {
     fn a_fixed_size_is_neither_searched_nor_left() {
         let mut mtud = Mtud::new(MtuConfig::fixed(1452));
         assert_eq!((mtud.current(), mtud.next_probe(START)), (1452, None));
-        assert!(!mtud.on_probe_timeout(3));
+        assert_eq!(mtud.probe_size(3), 1452);
         mtud.set_peer_limit(1300);
         assert_eq!(mtud.current(), 1300);
     }

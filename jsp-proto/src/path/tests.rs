@@ -153,7 +153,7 @@ impl Link {
                 path.on_ack(now, Space::Data, &report, recovery.in_flight());
             } else if timer == Some(next) {
                 let report = recovery.on_timeout(now, path.rtt(), &context, &mut told);
-                path.on_timeout(now, &report, recovery.pto_count());
+                path.on_timeout(now, &report);
             }
         }
         let delivered = told.acked.len() as u64;
@@ -260,7 +260,8 @@ fn a_size_that_was_proved_reaches_window_and_pacer_and_one_that_fails_leaves_the
     assert_eq!(path.mtu(), 9000);
     assert!(path.stats().window >= 2 * 9000);
     assert!(matches!(path.quota(START, 0), Quota::Open(bytes) if bytes >= 9000));
-    let report = TimeoutReport { probe: true, ..TimeoutReport::default() };
-    path.on_timeout(START, &report, 3);
+    let lost = LossReport { packets: 1, bytes: 9000, smallest: 9000, ..LossReport::default() };
+    let report = TimeoutReport { losses: lost, probe: false };
+    (0..4).for_each(|_| path.on_timeout(START, &report));
     assert_eq!((path.mtu(), path.stats().black_holes), (1200, 1));
 }
