@@ -436,11 +436,11 @@ mod tests {
     }
 
     #[test]
-    fn persistent_congestion_starts_over_from_two_packets() {
+    fn persistent_congestion_starts_over_from_four_packets() {
         let mut p = Path::new();
         p.full_flights(3);
         p.cubic.on_congestion(&CongestionEvent { persistent: true, ..p.event() });
-        assert_eq!(p.packets(), 2);
+        assert_eq!(p.packets(), 4);
         p.now += MS(1);
         p.full_flights(2);
         assert_eq!(p.packets(), 8);

@@ -62,15 +62,18 @@ pub trait ControllerFactory: Debug + Send + Sync {
 }
 
 /// The window of a new path: ten packets, but not more than 14,720 bytes in packets that are larger
-/// than usual (RFC 9002, section 7.2).
+/// than usual (RFC 9002, section 7.2), nor less than [`minimum_window`].
 pub fn initial_window(mtu: u16) -> u64 {
-    let mtu = u64::from(mtu);
-    (10 * mtu).min((2 * mtu).max(14_720))
+    (10 * u64::from(mtu)).min(14_720.max(minimum_window(mtu)))
 }
 
-/// The smallest window: two packets (RFC 9002, section 7.2).
+/// The window that no congestion makes smaller: four datagrams.
+///
+/// RFC 9002, section 7.2, recommends two. Of two packets in flight the loss of either leaves nothing behind
+/// it that could show it: every loss waits for a probe timeout. Four, BBR's floor, keep loss detection
+/// alive (a stated departure, `spec/07-recovery.md`).
 pub fn minimum_window(mtu: u16) -> u64 {
-    2 * u64::from(mtu)
+    4 * u64::from(mtu)
 }
 
 /// The rate that sends `window` bytes in one smoothed round trip, times `gain` fourths.
