@@ -443,7 +443,7 @@ mod tests {
         assert_eq!(p.packets(), 4);
         p.now += MS(1);
         p.full_flights(2);
-        assert_eq!(p.packets(), 8);
+        assert_eq!(p.packets(), 16);
     }
 
     #[test]
