@@ -10,20 +10,23 @@ use jsp_proto::crypto::{Provider, Suite};
 use std::sync::Arc;
 use std::time::Instant;
 
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
 fn main() {
     let mebibytes = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(2048u64);
-    let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
-    #[cfg(feature = "aws-lc")]
-    providers.push(Arc::new(jsp_proto::crypto::aws_lc::AwsLc));
-    #[cfg(feature = "rustcrypto")]
-    providers.push(Arc::new(jsp_proto::crypto::rustcrypto::RustCrypto));
+    let providers: Vec<Arc<dyn Provider>> = vec![
+        #[cfg(feature = "aws-lc")]
+        Arc::new(jsp_proto::crypto::aws_lc::AwsLc),
+        #[cfg(feature = "rustcrypto")]
+        Arc::new(jsp_proto::crypto::rustcrypto::RustCrypto),
+    ];
+    let data = vec![7; 64 << 10];
     println!("{:<12} {:<18} {:>6} {:>10} {:>12}", "provider", "suite", "mtu", "GB/s", "ns/packet");
     for provider in providers {
         for mtu in [1452, 8952] {
             let mut pair = Pair::connect(&provider, Suite::Aes256Gcm, mtu);
             let began = Instant::now();
             let id = pair.open();
-            let packets = pair.bulk(id, &[7; 64 << 10], mebibytes << 20);
+            let packets = pair.bulk(id, &data, mebibytes << 20);
             let took = began.elapsed();
             println!(
                 "{:<12} {:<18} {mtu:>6} {:>10.3} {:>12.0}",

@@ -155,14 +155,7 @@ fn grow(credit: &mut u64, by: u64, acked: u64, window: u64) -> u64 {
 }
 
 impl Controller for Cubic {
-    fn on_sent(
-        &mut self,
-        now: Time,
-        bytes: u64,
-        number: PacketNumber,
-        in_flight: u64,
-        _app_limited: bool,
-    ) {
+    fn on_sent(&mut self, now: Time, bytes: u64, number: PacketNumber, in_flight: u64) {
         self.state.hystart.on_sent(number);
         if in_flight > bytes {
             return;
@@ -288,7 +281,7 @@ mod tests {
             let sent = self.now;
             for i in 1..=flight {
                 let number = PacketNumber(self.number + i - 1);
-                self.cubic.on_sent(sent, mtu, number, i * mtu, false);
+                self.cubic.on_sent(sent, mtu, number, i * mtu);
             }
             self.now += MS(RTT);
             for i in 0..flight {

@@ -20,16 +20,9 @@ use core::fmt::Debug;
 
 /// A congestion controller of one path. Sizes are in bytes of UDP payload.
 pub trait Controller: Debug + Send {
-    /// A packet of `bytes` that counts as in flight was sent; `in_flight` includes it. `app_limited`
-    /// tells that the application had no more to send after it.
-    fn on_sent(
-        &mut self,
-        now: Time,
-        bytes: u64,
-        number: PacketNumber,
-        in_flight: u64,
-        app_limited: bool,
-    );
+    /// A packet of `bytes` that counts as in flight was sent; `in_flight` includes it. Whether the
+    /// application, not the window, limited a flight is told with its acknowledgements.
+    fn on_sent(&mut self, now: Time, bytes: u64, number: PacketNumber, in_flight: u64);
 
     /// Packets were acknowledged; losses that the same ACK uncovered follow in
     /// [`on_congestion`](Self::on_congestion).

@@ -423,7 +423,7 @@ impl Connection {
         let frames = self.sent.get(draft.frames.0..draft.frames.1).unwrap_or_default();
         self.recovery.on_sent(draft.space, number, &record, frames);
         let in_flight = self.recovery.in_flight();
-        self.path.on_packet_sent(draft.space, number, &record, in_flight, false);
+        self.path.on_packet_sent(draft.space, number, &record, in_flight);
         if draft.ack_eliciting {
             self.idle.on_sent(now);
         }

@@ -206,14 +206,13 @@ impl Path {
         self.counts.sent_datagrams += datagrams as u64;
     }
 
-    /// A packet was sent; `in_flight` includes it. `app_limited`: the application had no more to send.
+    /// A packet was sent; `in_flight` includes it.
     pub fn on_packet_sent(
         &mut self,
         space: Space,
         number: PacketNumber,
         packet: &SentPacket,
         in_flight: u64,
-        app_limited: bool,
     ) {
         self.ecn.on_sent(space, packet.ecn);
         if packet.mtu_probe {
@@ -222,7 +221,7 @@ impl Path {
         if packet.size > 0 {
             let bytes = u64::from(packet.size);
             self.pacer.on_sent(packet.time, bytes);
-            self.controller.on_sent(packet.time, bytes, number, in_flight, app_limited);
+            self.controller.on_sent(packet.time, bytes, number, in_flight);
         }
     }
 

@@ -108,7 +108,7 @@ impl Link {
                 let frame = SentFrame::Stream { id, start: number.0, len: 1, fin: false };
                 recovery.on_sent(Space::Data, number, &packet, &[frame]);
                 path.on_datagrams_sent(size.into(), 1);
-                path.on_packet_sent(Space::Data, number, &packet, recovery.in_flight(), false);
+                path.on_packet_sent(Space::Data, number, &packet, recovery.in_flight());
                 // The network's.
                 let wait = free.since(now);
                 let queued = crate::time::nanos(wait) * self.rate / 1_000_000_000;
@@ -254,7 +254,7 @@ fn a_size_that_was_proved_reaches_window_and_pacer_and_one_that_fails_leaves_the
         mtu_probe: true,
         ecn: Ecn::NotEct,
     };
-    path.on_packet_sent(Space::Data, PacketNumber(0), &probe, 9000, false);
+    path.on_packet_sent(Space::Data, PacketNumber(0), &probe, 9000);
     let report = AckReport { mtu_probe: Some(9000), ..AckReport::default() };
     path.on_ack(START, Space::Data, &report, 0);
     assert_eq!(path.mtu(), 9000);

@@ -1,4 +1,7 @@
-//! Two engines in one thread, without sockets: for benches, and to count what they allocate.
+//! Two engines in one thread, without sockets, in virtual time: for benches, and to count what they
+//! allocate.
+
+#![allow(clippy::unwrap_used, reason = "a pair that cannot be made is a failure")]
 
 use jsp_proto::connection::{Connection, Event, TransportConfig};
 use jsp_proto::crypto::{IdentitySecret, Provider, Signer, Suite};
@@ -9,14 +12,13 @@ use jsp_proto::path::MtuConfig;
 use jsp_proto::record::Received;
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::stream::StreamConfig;
-use jsp_proto::time::Time;
+use jsp_proto::time::{Duration, Time};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// A client and a server that are connected, and what is between them.
 pub(crate) struct Pair {
-    origin: Instant,
+    now: Time,
     client: Connection,
     server: Connection,
     buffer: Vec<u8>,
@@ -53,7 +55,6 @@ impl Pair {
         theirs.set_server(Some(Arc::new(server)));
         let client_address = SocketAddr::from(([127, 0, 0, 1], 1));
         let server_address = SocketAddr::from(([127, 0, 0, 1], 2));
-        let origin = Instant::now();
         let now = Time::from_nanos(1);
         let mut client = ours.connect(now, &client, server_address, None).unwrap();
         let mut buffer = vec![0; 65_535];
@@ -72,20 +73,22 @@ impl Pair {
             }
         }
         let server = server.unwrap();
-        let mut pair = Self { origin, client, server, buffer, client_address, server_address };
+        let mut pair = Self { now, client, server, buffer, client_address, server_address };
         while !(pair.client.is_established() && pair.server.is_established()) {
             pair.exchange(&*signer);
         }
         pair
     }
 
-    fn now(&self) -> Time {
-        Time::from_nanos(self.origin.elapsed().as_nanos() as u64 + 1)
+    /// The next turn is a little later: a round trip takes as long as on a loopback.
+    fn next(&mut self) -> Time {
+        self.now += Duration::from_micros(20);
+        self.now
     }
 
     /// Lets each end send all that it has; returns how many datagrams there were.
     fn exchange(&mut self, signer: &dyn Signer) -> u64 {
-        let now = self.now();
+        let now = self.next();
         while let Some(event) = self.server.poll_event() {
             if let Event::Sign(request) = event {
                 let mut rng = Rng::new(&Seed::from_u64(3), "sign");
@@ -130,7 +133,8 @@ impl Pair {
                     Err(_) => break,
                 }
             }
-            datagrams += self.turn(self.now());
+            let now = self.next();
+            datagrams += self.turn(now);
             while let Ok(chunk) = self.server.peek(id) {
                 let n = chunk.data.len();
                 read += n as u64;

@@ -137,11 +137,11 @@ fn a_retry_costs_one_round_trip_and_proves_the_address() {
 fn a_connection_that_falls_silent_gives_its_buffers_back() {
     let mut pair = Pair::connected();
     let id = pair.client.open_stream(Dir::Uni).unwrap();
-    pair.client.write(id, &[7; 60_000]).unwrap();
+    pair.client.write(id, &vec![7; 60_000]).unwrap();
     pair.run(MS(200));
     let server = pair.server();
     assert_eq!(server.accept_stream(Dir::Uni), Some(id));
-    let mut buf = [0; 60_000];
+    let mut buf = vec![0; 60_000];
     while server.read(id, &mut buf).is_ok() {}
     assert!(server.streams.receive_memory() > 0);
     pair.run(MS(1500));
