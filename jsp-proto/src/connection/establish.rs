@@ -161,6 +161,8 @@ impl Connection {
             path: Path::new(&config.path(), now, remote, local, side == Side::Client),
             streams: Streams::new(side, config.streams.clone()),
             untidy: false,
+            datagram: 0,
+            largest_datagram: 0,
             local_ids,
             remote_ids: RemoteIds::new(initial_dcid),
             handshake: None,

@@ -46,6 +46,7 @@ impl Connection {
             return Ok(());
         }
         self.path.on_received(datagram.len());
+        self.datagram = datagram.len();
         let mut rest = datagram;
         let mut first_dcid = None;
         while !rest.is_empty() {
@@ -204,6 +205,11 @@ impl Connection {
         }
         let max_ack_delay = self.config.max_ack_delay;
         if let Some(inbound) = self.spaces.inbound(space) {
+            // What is larger than anything before it is a probe of the path's MTU. It fills the sender's
+            // window for nothing until it is acknowledged, which is therefore not held back.
+            let probe = self.datagram > self.largest_datagram;
+            self.largest_datagram = self.largest_datagram.max(self.datagram);
+            let in_order = in_order && !probe;
             let arrival = Arrival { number, ack_eliciting, in_order, ecn: meta.ecn };
             inbound.on_packet(now, arrival, max_ack_delay);
         }

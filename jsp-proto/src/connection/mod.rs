@@ -123,6 +123,9 @@ pub struct Connection {
     /// What a Retry demanded in each Initial.
     token: Vec<u8>,
 
+    /// Size of the datagram that is being processed, and of the largest before it.
+    datagram: usize,
+    largest_datagram: usize,
     idle: idle::Idle,
     paced_until: Option<Time>,
     /// Client: the server has shown that it knows our address to be valid.

@@ -147,3 +147,13 @@ fn a_connection_that_falls_silent_gives_its_buffers_back() {
     pair.run(MS(1500));
     assert_eq!(pair.server().streams.receive_memory(), 0);
 }
+
+#[test]
+fn a_probe_of_the_mtu_is_acknowledged_at_once() {
+    let mut pair = Pair::new();
+    pair.run(MS(60));
+    assert!(pair.client.confirmed);
+    // Six probes, a round trip of 20 ms each: holding back each acknowledgement would take twice as long.
+    pair.run(MS(140));
+    assert_eq!(pair.client.path.mtu(), 9000);
+}
