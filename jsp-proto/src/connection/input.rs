@@ -238,9 +238,6 @@ impl Connection {
 
     /// Whether `dcid` is one that this end issued, or that the client chose for it.
     fn is_local_id(&mut self, dcid: &ConnectionId) -> bool {
-        if *dcid == self.last_dcid {
-            return true;
-        }
         let ours = self.local_ids.is_active(dcid)
             || (self.side == Side::Server
                 && self.handshake.is_some()

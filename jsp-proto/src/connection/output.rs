@@ -86,16 +86,29 @@ impl Connection {
             padded |= space == Space::Initial && (self.side == Side::Client || draft.ack_eliciting);
             drafts[space.index()] = Some(draft);
         }
+        let transmit = self.seal_all(now, &mut drafts, datagram, padded)?;
+        if self.side == Side::Client && drafts[Space::Handshake.index()].is_some() {
+            // RFC 9001, section 4.9.1: the server has our Handshake packets to go on with.
+            self.discard(Space::Initial);
+        }
+        Some(transmit)
+    }
+
+    /// Seals coalesced packets; the last of them pads the datagram to the least that an Initial needs,
+    /// if it is to be `padded`.
+    fn seal_all(
+        &mut self,
+        now: Time,
+        drafts: &mut [Option<Draft>; 3],
+        datagram: &mut [u8],
+        padded: bool,
+    ) -> Option<Transmit> {
         let last = drafts.iter_mut().flatten().last()?;
         let min = if padded { usize::from(MIN_DATAGRAM).saturating_sub(last.start) } else { 0 };
         last.pad(datagram, min);
         let len = last.start + last.len();
         for draft in drafts.iter().flatten() {
             self.seal(now, draft, datagram);
-        }
-        if self.side == Side::Client && drafts[Space::Handshake.index()].is_some() {
-            // RFC 9001, section 4.9.1: the server has our Handshake packets to go on with.
-            self.discard(Space::Initial);
         }
         Some(self.transmit(len, len))
     }
@@ -237,15 +250,8 @@ impl Connection {
             drafts[space.index()] = Some(draft);
         }
         self.close.owed = false;
-        let initial = drafts[0].is_some() && self.side == Side::Client;
-        let last = drafts.iter_mut().flatten().last()?;
-        let min = if initial { usize::from(MIN_DATAGRAM).saturating_sub(last.start) } else { 0 };
-        last.pad(datagram, min);
-        let len = last.start + last.len();
-        for draft in drafts.iter().flatten() {
-            self.seal(now, draft, datagram);
-        }
-        Some(self.transmit(len, len))
+        let padded = drafts[0].is_some() && self.side == Side::Client;
+        self.seal_all(now, &mut drafts, datagram, padded)
     }
 
     /// Begins a packet at `at`; returns it with the offset of its frames.
@@ -284,10 +290,7 @@ impl Connection {
         let (mut draft, frames) = self.begin(space, datagram, at)?;
         let room = datagram.len() - TAG_LEN;
         let mut w = Writer::new(datagram.get_mut(frames..room)?);
-        let first_frame = self.sent.len();
-        if content != Content::Acks || self.ack_due(now, space) {
-            self.write_ack(now, space, &mut w);
-        }
+        self.write_ack(now, space, &mut w);
         let acks = w.len();
         if content != Content::Acks {
             match space {
@@ -306,7 +309,7 @@ impl Connection {
         draft.ack_eliciting = w.len() > acks;
         draft.in_flight = draft.ack_eliciting;
         draft.end += w.len();
-        draft.frames = (first_frame, self.sent.len());
+        draft.frames.1 = self.sent.len();
         Some(draft)
     }
 

@@ -115,11 +115,6 @@ impl Path {
         self.local
     }
 
-    /// The local address became known.
-    pub fn set_local(&mut self, local: Option<IpAddr>) {
-        self.local = local;
-    }
-
     /// The round-trip time.
     pub fn rtt(&self) -> &Rtt {
         &self.rtt
@@ -294,11 +289,6 @@ impl Path {
         let mtu = self.mtud.current();
         self.controller.on_mtu(mtu);
         self.pacer.set_mtu(mtu);
-    }
-
-    /// The name of the congestion controller.
-    pub fn controller_name(&self) -> &'static str {
-        self.controller.name()
     }
 
     /// What was counted, and what is measured now.
