@@ -32,6 +32,7 @@
 
 pub mod agenda;
 pub mod app;
+pub mod datagram;
 pub mod keys;
 pub mod link;
 pub mod machine;

@@ -1,43 +1,13 @@
 //! Nodes with addresses, and the pipes between them.
 
 use crate::agenda::Agenda;
+pub use crate::datagram::{Datagram, NodeId};
 use crate::link::{Arrival, Dropped, Link, Pipe, PipeStats};
 use crate::trace::{Kind, Trace};
-use jsp_proto::ids::Ecn;
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::time::Time;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-
-/// A UDP datagram with what its IP header says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Datagram {
-    /// Where it says that it comes from.
-    pub from: SocketAddr,
-    /// Where it goes.
-    pub to: SocketAddr,
-    /// The ECN field.
-    pub ecn: Ecn,
-    /// The UDP payload.
-    pub payload: Vec<u8>,
-}
-
-impl Datagram {
-    /// Bytes of the IPv4 and UDP headers.
-    pub const IPV4_OVERHEAD: usize = 28;
-    /// Bytes of the IPv6 and UDP headers.
-    pub const IPV6_OVERHEAD: usize = 48;
-
-    /// Bytes of the IP packet that carries it.
-    pub const fn packet_len(&self) -> usize {
-        self.payload.len()
-            + if self.to.is_ipv4() { Self::IPV4_OVERHEAD } else { Self::IPV6_OVERHEAD }
-    }
-}
-
-/// A node of the network, in the order in which they were added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(pub u32);
+use std::net::IpAddr;
 
 /// Routes datagrams from node to node. Each pair of nodes has a pipe of its own in each direction;
 /// there is no path through a third.
@@ -167,6 +137,7 @@ impl Network {
 mod tests {
     use super::*;
     use crate::ms;
+    use jsp_proto::ids::Ecn;
     use std::net::Ipv4Addr;
 
     const A: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));

@@ -1,6 +1,6 @@
 //! What happened, as one hash: two runs are the same run if their traces have the same hash.
 
-use crate::network::{Datagram, NodeId};
+use crate::datagram::{Datagram, NodeId};
 use jsp_proto::time::Time;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;

@@ -23,7 +23,7 @@ mod queue;
 
 pub use loss::{Bursts, Loss};
 
-use crate::network::Datagram;
+use crate::datagram::Datagram;
 use crate::share::Share;
 use corrupt::Corrupt;
 use delay::Delay;

@@ -10,8 +10,8 @@
 //! A [`Middlebox`] is sans-IO: it is asked about each datagram as it passes, and may rewrite its
 //! addresses. It has no timers; what has timed out is noticed when the next datagram comes.
 
+use crate::datagram::Datagram;
 use crate::link::Dropped;
-use crate::network::Datagram;
 use jsp_proto::time::Time;
 use std::fmt;
 use std::net::IpAddr;
