@@ -189,6 +189,14 @@ pub enum Dropped {
     Lost = 4,
     /// The queue was full.
     QueueFull = 5,
+    /// A box forbade it: nobody inside had asked for it, or its port is closed.
+    Filtered = 20,
+    /// It came to an outer endpoint of a translator that stands for nobody.
+    NoMapping = 21,
+    /// A box had no room for one more mapping, flow or port.
+    Exhausted = 22,
+    /// It should have been turned round by a translator that does not do that.
+    NoHairpin = 23,
 }
 
 /// What became of the datagrams that entered a pipe, in numbers.
@@ -288,7 +296,7 @@ impl Pipe {
         let (left, ecn) = self.admit(now, &datagram).inspect_err(|why| match why {
             Dropped::TooBig => self.stats.too_big += 1,
             Dropped::QueueFull => self.stats.queue_full += 1,
-            Dropped::Lost | Dropped::Outage | Dropped::NoRoute => self.stats.lost += 1,
+            _ => self.stats.lost += 1,
         })?;
         let datagram = Datagram { ecn, ..datagram };
         if self.link.duplicate.hits(&mut self.copies) {
