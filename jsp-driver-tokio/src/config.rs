@@ -2,7 +2,7 @@
 
 use crate::identity::Identity;
 use crate::net::SocketOptions;
-use crate::provider::default_provider;
+use crate::provider::{default_provider, portable_provider};
 use crate::signing::{SignWith, Signers};
 use jsp_proto::connection::TransportConfig;
 use jsp_proto::crypto::{Fingerprint, Provider, Secret, Suite};
@@ -10,6 +10,7 @@ use jsp_proto::endpoint::{self as engine, Limits};
 use jsp_proto::handshake::{
     self, AlpnList, BadAlpn, ClientAuth, IdentitySet, KeyLog, Pinned, ServerName, Verifier,
 };
+use jsp_proto::rng::Seed;
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,8 +28,33 @@ pub struct EndpointOptions {
     /// are asked for proof of their address, and refused if they have given it. Default: 1024, of
     /// about 5 KiB each.
     pub backlog: usize,
-    /// The socket.
+    /// The socket that [`Endpoint::bind`](crate::Endpoint::bind) makes.
     pub socket: SocketOptions,
+    /// From what everything random in the endpoint and its connections follows: `None`, the default,
+    /// is the operating system's randomness.
+    ///
+    /// **For tests and simulations only: whoever knows the seed can compute every key.** Never use a
+    /// seed for two endpoints that talk to each other. It makes a run reproducible together with what
+    /// [`Self::reproducible`] lists.
+    pub seed: Option<Seed>,
+}
+
+impl EndpointOptions {
+    /// The options of an endpoint that does the same again for the same `seed`, **for tests and
+    /// simulations only**: whoever knows the seed can compute every key.
+    ///
+    /// A whole run is the same again if, beyond that,
+    /// - every client and server configuration has the [portable provider](crate::portable_provider),
+    ///   too: the fast one draws from a generator of its own, which no seed reaches;
+    /// - identities come from [`Identity::from_secret`], signers are [`SignWith::Inline`];
+    /// - the socket is a simulated one ([`Endpoint::with_socket`](crate::Endpoint::with_socket));
+    /// - the runtime has one thread and begins with its clock paused
+    ///   (`#[tokio::test(start_paused = true)]`);
+    /// - the application draws nothing from elsewhere: neither the system's clock, nor hash maps'
+    ///   order, nor `tokio::select!` without `biased`, nor threads.
+    pub fn reproducible(seed: Seed) -> Self {
+        Self { provider: portable_provider(), seed: Some(seed), ..Self::default() }
+    }
 }
 
 impl Default for EndpointOptions {
@@ -39,6 +65,7 @@ impl Default for EndpointOptions {
             limits: Limits::default(),
             backlog: 1024,
             socket: SocketOptions::default(),
+            seed: None,
         }
     }
 }

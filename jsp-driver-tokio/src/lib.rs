@@ -54,6 +54,14 @@
 //! Futures are cancel-safe where their documentation says so: one that is dropped has done nothing, and
 //! nothing is lost. `tracing` tells of connections' lives at `debug`, of single datagrams at `trace`
 //! only, and never of a secret.
+//!
+//! # Other networks, other time
+//!
+//! [`Endpoint::with_socket`] takes any [`DatagramSocket`], of which [`UdpSocket`] is only the one for
+//! real networks, and the only clock is tokio's. So the tests of an application can run it as it is
+//! on a simulated network with paused time, where an hour with a lossy path takes moments:
+//! `jsp_sim::tokio` has such a network. With a seed for each endpoint
+//! ([`EndpointOptions::reproducible`]) a run is the same each time, datagram by datagram.
 #![forbid(unsafe_code)]
 
 mod config;
@@ -73,7 +81,7 @@ pub use error::{
     ClosedStream, ConnectError, ConnectHostError, ReadError, ReadToEndError, WriteError,
 };
 pub use identity::{Identity, IdentityFileError};
-pub use net::SocketOptions;
+pub use net::{Batch, DatagramSocket, Message, SendOutcome, SocketOptions, UdpSocket};
 pub use pins::{FilePins, MemoryPins};
 pub use provider::{default_provider, portable_provider, provider_by_name};
 pub use signing::{AsyncSigner, SignWith, Signing};
@@ -82,3 +90,5 @@ pub use jsp_proto;
 pub use jsp_proto::connection::{Stats, TransportConfig};
 pub use jsp_proto::crypto::Fingerprint;
 pub use jsp_proto::error::{AppCode, CloseReason};
+pub use jsp_proto::record::{Received, Transmit};
+pub use jsp_proto::rng::Seed;

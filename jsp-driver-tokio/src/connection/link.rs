@@ -23,6 +23,9 @@ use tokio::sync::Notify;
 /// Trains that a connection sends before others have their turn: about 1 MiB.
 const TURN: usize = 16;
 
+/// Datagrams that one train may have: what an engine fills, and a kernel takes.
+const SEGMENTS: usize = 64;
+
 /// What a link is made of.
 pub(crate) struct Start {
     pub(crate) engine: Engine,
@@ -210,7 +213,7 @@ impl Link {
 
     /// Sends what is due; `false` if there may be more, for a later turn.
     fn flush(&self, state: &mut State, now: Time, scratch: &mut Scratch) -> bool {
-        let segments = self.io.socket.max_segments();
+        let segments = self.io.socket.max_segments().clamp(1, SEGMENTS);
         for _ in 0..TURN {
             if self.io.is_full() {
                 return false;

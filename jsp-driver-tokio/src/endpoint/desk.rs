@@ -5,7 +5,7 @@ use crate::config::{ClientConfig, EndpointOptions, ServerConfig};
 use crate::connection::{Link, Start};
 use crate::error::ConnectError;
 use crate::identity::entropy;
-use crate::net::{Io, Socket, canonical, lock};
+use crate::net::{DatagramSocket, Io, canonical, lock};
 use crate::signing::Signers;
 use jsp_proto::endpoint as engine;
 use jsp_proto::error::{AppCode, TransportError};
@@ -54,13 +54,13 @@ pub(super) struct Book {
 }
 
 impl Desk {
-    pub(super) fn open(address: SocketAddr, options: EndpointOptions) -> io::Result<Arc<Self>> {
+    pub(super) fn open(
+        socket: Box<dyn DatagramSocket>,
+        options: EndpointOptions,
+    ) -> io::Result<Arc<Self>> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
-        let socket = Socket::bind(address, &options.socket)?;
-        let mut seed = [0; 32];
-        entropy(&mut seed)?;
-        let seed = Seed::new(seed);
-        let EndpointOptions { provider, reset_key, limits, backlog, socket: _ } = options;
+        let EndpointOptions { provider, reset_key, limits, backlog, socket: _, seed } = options;
+        let seed = seed.map_or_else(system_seed, Ok)?;
         let config = engine::EndpointConfig { provider, reset_key, limits };
         Ok(Arc::new(Self {
             io: Arc::new(Io::new(socket)),
@@ -248,6 +248,13 @@ impl Desk {
     pub(super) fn is_abandoned(&self) -> bool {
         self.handles.load(Ordering::Acquire) == 0 && lock(&self.book).count == 0
     }
+}
+
+/// A seed from the operating system.
+fn system_seed() -> io::Result<Seed> {
+    let mut seed = [0; 32];
+    entropy(&mut seed)?;
+    Ok(Seed::new(seed))
 }
 
 impl Book {

@@ -7,7 +7,7 @@ use super::task::Task;
 use crate::config::{ClientConfig, EndpointOptions, ServerConfig};
 use crate::connection::{Connecting, Connection};
 use crate::error::{ConnectError, ConnectHostError};
-use crate::net::lock;
+use crate::net::{DatagramSocket, UdpSocket, lock};
 use jsp_proto::error::AppCode;
 use std::future::Future;
 use std::io;
@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use tokio::sync::Notify;
 
-/// A UDP socket with all connections over it, as client, as server, or both. Cheap to clone.
+/// A socket with all connections over it, as client, as server, or both. Cheap to clone.
 ///
 /// A task on the tokio runtime in which it was made serves it. The task ends when all handles of the
 /// endpoint are dropped and the last connection has gone; await [`Self::wait_idle`] before the runtime
@@ -29,12 +29,23 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Binds a socket to `address`. Port 0 is any free port; `[::]` hears IPv4, too.
+    /// Binds a UDP socket to `address`. Port 0 is any free port; `[::]` hears IPv4, too.
     ///
     /// # Errors
     /// The address cannot be used, or this is not within a tokio runtime with I/O and time.
     pub fn bind(address: SocketAddr, options: EndpointOptions) -> io::Result<Self> {
-        let desk = Desk::open(address, options)?;
+        let socket = UdpSocket::bind(address, &options.socket)?;
+        Self::with_socket(socket, options)
+    }
+
+    /// An endpoint on a socket of your own: a simulated network's, or one that wraps a
+    /// [`UdpSocket`]. [`Self::set_server`] has it take connections; `options.socket` means nothing
+    /// here.
+    ///
+    /// # Errors
+    /// This is not within a tokio runtime with time, or the operating system has no randomness.
+    pub fn with_socket(socket: impl DatagramSocket, options: EndpointOptions) -> io::Result<Self> {
+        let desk = Desk::open(Box::new(socket), options)?;
         tracing::debug!(local = %desk.io.socket.local_addr(), "endpoint bound");
         // Held before the task begins: it ends where nobody holds the endpoint.
         let endpoint = Self::hold(&desk);

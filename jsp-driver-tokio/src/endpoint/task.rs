@@ -58,6 +58,7 @@ impl Task {
     /// Receives what is there; `true` if there may be more.
     fn receive(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
         for _ in 0..BATCHES {
+            self.batch.clear();
             match self.desk.io.socket.poll_recv(cx, &mut self.batch) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) => {
@@ -80,7 +81,8 @@ impl Task {
     /// Leads a batch to its connections, and has each of them act on it.
     fn route(&mut self, scratch: &mut Scratch) {
         let now = self.desk.io.clock.now();
-        for (meta, mut bytes, segment) in self.batch.messages() {
+        for (message, mut bytes) in self.batch.messages() {
+            let (meta, segment) = (message.received, message.segment);
             while !bytes.is_empty() {
                 let run = route_run(&self.desk, &mut self.touched, bytes, segment);
                 let (here, rest) = bytes.split_at_mut(run.min(bytes.len()));

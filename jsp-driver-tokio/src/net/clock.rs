@@ -1,9 +1,12 @@
 //! The engine's time: nanoseconds since an endpoint began.
 
 use jsp_proto::time::{Duration, Time};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// One origin for everything that an endpoint does.
+///
+/// It is tokio's clock, so that it stands still where tests pause that (`tokio::time::pause`).
+/// Outside tests, it is the system's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -19,9 +22,9 @@ impl Clock {
     }
 
     /// When `time` is on tokio's clock; a year ahead if it lies beyond what that can tell.
-    pub(crate) fn instant(&self, time: Time) -> tokio::time::Instant {
+    pub(crate) fn instant(&self, time: Time) -> Instant {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
         let after = Duration::from_nanos(time.as_nanos());
-        self.origin.checked_add(after).unwrap_or_else(|| self.origin + YEAR).into()
+        self.origin.checked_add(after).unwrap_or_else(|| self.origin + YEAR)
     }
 }

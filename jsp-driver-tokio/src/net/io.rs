@@ -1,7 +1,10 @@
 //! What a connection needs of its endpoint: time, the socket, and the endpoint's task.
 
-use super::agenda::Agenda;
-use super::{Clock, Plan, Scratch, SendOutcome, Socket, lock};
+use super::agenda::{Agenda, Plan};
+use super::clock::Clock;
+use super::lock;
+use super::scratch::Scratch;
+use super::socket::{DatagramSocket, SendOutcome};
 use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::record::Transmit;
 use jsp_proto::time::Time;
@@ -17,10 +20,13 @@ struct Parcel {
     bytes: Box<[u8]>,
 }
 
+/// How often a socket that is ready for more is offered what it does not take.
+const ATTEMPTS: usize = 8;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Io {
-    pub(crate) socket: Socket,
+    pub(crate) socket: Box<dyn DatagramSocket>,
     pub(crate) clock: Clock,
     agenda: Mutex<Agenda>,
     /// At most one train for each call that met a full socket at the same moment: from then on
@@ -30,7 +36,7 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    pub(crate) fn new(socket: Socket) -> Self {
+    pub(crate) fn new(socket: Box<dyn DatagramSocket>) -> Self {
         Self {
             socket,
             clock: Clock::start(),
@@ -56,7 +62,10 @@ impl Io {
 
     /// Sends what was kept.
     pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.is_full() {
+        for _ in 0..ATTEMPTS {
+            if !self.is_full() {
+                return Poll::Ready(());
+            }
             if self.socket.poll_writable(cx).is_pending() {
                 return Poll::Pending;
             }
@@ -71,7 +80,9 @@ impl Io {
                 self.full.store(false, Ordering::Release);
             }
         }
-        Poll::Ready(())
+        // A socket that says that it has room, and has none: others have their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Sets a connection's timer to `at`, if that is earlier than `timer`, where it was set before.

@@ -2,18 +2,22 @@
 //!
 //! Nothing here knows what a connection is.
 
+mod address;
 mod agenda;
+mod batch;
 mod clock;
 mod io;
 mod scratch;
 mod socket;
+mod udp;
 
+pub(crate) use address::canonical;
 pub(crate) use agenda::Plan;
-pub(crate) use clock::Clock;
+pub use batch::{Batch, Message};
 pub(crate) use io::Io;
 pub(crate) use scratch::Scratch;
-pub use socket::SocketOptions;
-pub(crate) use socket::{Batch, SendOutcome, Socket, canonical};
+pub use socket::{DatagramSocket, SendOutcome};
+pub use udp::{SocketOptions, UdpSocket};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,295 +1,108 @@
-//! The UDP socket: offloads, batches, ECN and addresses of both families, through `quinn-udp`.
+//! What an endpoint sends and receives datagrams through: a real UDP socket, or anything else.
+//!
+//! ```text
+//!   endpoint's task ── poll_recv ──▶ ┌────────────────┐      UdpSocket: the kernel, with offloads
+//!                  ── poll_writable ▶│ DatagramSocket │ ◀──  a simulated network, a relay, a tunnel,
+//!   any task ─────── try_send ──────▶└────────────────┘      a socket that counts or records
+//! ```
 
-use jsp_proto::ids::Ecn;
-use jsp_proto::record::{Received, Transmit};
-use quinn_udp::{EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Type};
-use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use super::batch::Batch;
+use jsp_proto::record::Transmit;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 
-/// Messages that one system call receives. Each may hold 64 datagrams; more messages would only push
-/// one another out of the processor's cache.
-const MESSAGES: usize = 8;
-/// What one message may hold: 64 KiB, whatever the datagrams' size is.
-const MESSAGE: usize = 1 << 16;
-
-/// How a socket is set up.
-#[derive(Clone, Debug)]
-pub struct SocketOptions {
-    /// Bytes that the kernel may hold for us to receive, as far as it allows. Default: 4 MiB.
-    pub receive_buffer: usize,
-    /// Bytes that it may hold for us to send, as far as it allows. Default: 4 MiB.
-    pub send_buffer: usize,
-    /// Whether trains of segments are handed to the kernel as one (generic segmentation offload)
-    /// where it can do that. Default: yes.
-    pub segmentation_offload: bool,
-}
-
-impl Default for SocketOptions {
-    fn default() -> Self {
-        Self { receive_buffer: 4 << 20, send_buffer: 4 << 20, segmentation_offload: true }
-    }
-}
-
-/// What became of datagrams.
+/// What became of datagrams that were to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SendOutcome {
-    /// Gone, or lost as the network loses some.
+pub enum SendOutcome {
+    /// Gone, or lost as the network loses some: the engine finds out.
     Gone,
-    /// Not taken: the socket's buffer is full.
+    /// Not one of them was taken, as there is no room now. They are offered again once
+    /// [`DatagramSocket::poll_writable`] says so.
     Full,
 }
 
-/// A bound socket.
-#[derive(Debug)]
-pub(crate) struct Socket {
-    io: UdpSocket,
-    state: UdpSocketState,
-    local: SocketAddr,
-    offload: bool,
+/// A socket that an [`Endpoint`](crate::Endpoint) can live on: datagrams in, datagrams out.
+///
+/// [`UdpSocket`](crate::UdpSocket) is the one for real networks. Hand another to
+/// [`Endpoint::with_socket`](crate::Endpoint::with_socket), and everything above it runs unchanged:
+/// over a simulated network, through a relay, in an encapsulation of your own.
+///
+/// Datagrams may be lost, repeated, reordered and altered on their way; what the engine promises it
+/// promises all the same. Addresses only need to lead back: whatever
+/// [`Received::remote`](jsp_proto::record::Received::remote) says is where answers are sent.
+///
+/// No call may block. [`Self::try_send`] comes from any task, from several threads at once and while a
+/// connection is locked, so it must not call back into the driver; wakers may be woken from
+/// anywhere. The polls come from one task only, so an implementation needs to remember one waker for
+/// each of the two, the last.
+pub trait DatagramSocket: Send + Sync + fmt::Debug + 'static {
+    /// The address that this socket is bound to. It stays as it is.
+    fn local_addr(&self) -> SocketAddr;
+
+    /// Whether datagrams can be sent to `remote`, as far as its kind of address goes. An address of
+    /// which this is false is not tried. Default: the address families are the same.
+    fn reaches(&self, remote: SocketAddr) -> bool {
+        self.local_addr().is_ipv4() == remote.is_ipv4()
+    }
+
+    /// How many datagrams of equal size one call of [`Self::try_send`] may carry: more make fewer and
+    /// longer calls. Asked often, and may change. Default: 1. What is not in `1..=64` is taken for
+    /// the nearer end.
+    fn max_segments(&self) -> usize {
+        1
+    }
+
+    /// Sends the datagrams in `bytes` (`transmit.len` bytes): each has `transmit.segment` bytes, the
+    /// last may be shorter. All of them are taken or none; one that is too large for the network is
+    /// lost, not an error, as probes of the path's MTU are meant to be.
+    fn try_send(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome;
+
+    /// Waits until [`Self::try_send`] may take something again after it answered
+    /// [`SendOutcome::Full`]. Ready without room is allowed; pending, although there is room, is not.
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Receives into `batch`, which is empty, as much as is there and fits; waits for the first.
+    /// Ready with nothing is allowed.
+    ///
+    /// # Errors
+    /// What the system says. The endpoint goes on, unless there are 100 in a row: then it takes the
+    /// socket for broken, and receives no more.
+    fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>>;
 }
 
-impl Socket {
-    /// Binds to `address`. On an IPv6 socket, IPv4 is heard as well if the address is unspecified.
-    pub(crate) fn bind(address: SocketAddr, options: &SocketOptions) -> io::Result<Self> {
-        let socket =
-            socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(false)?;
-        }
-        // As much as the kernel grants; the default still works, with more losses.
-        let _ = socket.set_recv_buffer_size(options.receive_buffer);
-        let _ = socket.set_send_buffer_size(options.send_buffer);
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let state = UdpSocketState::new((&socket).into())?;
-        let io = UdpSocket::from_std(socket.into())?;
-        let local = io.local_addr()?;
-        Ok(Self { io, state, local, offload: options.segmentation_offload })
-    }
-
-    pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.local
-    }
-
-    /// Whether datagrams can be sent to `remote` from here.
-    pub(crate) fn reaches(&self, remote: SocketAddr) -> bool {
-        match (self.local, remote) {
-            (SocketAddr::V4(_), SocketAddr::V4(_)) | (SocketAddr::V6(_), SocketAddr::V6(_)) => true,
-            (SocketAddr::V6(local), SocketAddr::V4(_)) => local.ip().is_unspecified(),
-            (SocketAddr::V4(_), SocketAddr::V6(_)) => false,
-        }
-    }
-
-    /// How many segments a train may have.
-    pub(crate) fn max_segments(&self) -> usize {
-        if self.offload { self.state.max_gso_segments().clamp(1, 64) } else { 1 }
-    }
-
-    /// Sends `bytes` as `transmit` says. What the network refuses counts as lost: the engine finds
-    /// out, and probes of a too large MTU are meant to be.
-    pub(crate) fn try_send(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
-        if transmit.segment < bytes.len() && self.max_segments() == 1 {
-            return self.send_each(transmit, bytes);
-        }
-        match self.send(transmit, bytes, transmit.segment) {
-            Ok(()) => SendOutcome::Gone,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => SendOutcome::Full,
-            Err(error) if transmit.segment < bytes.len() && self.max_segments() == 1 => {
-                tracing::debug!(%error, "segmentation offload failed, sending one by one");
-                self.send_each(transmit, bytes)
+/// The pointer's socket.
+macro_rules! forward {
+    ($pointer:ident) => {
+        impl<S: DatagramSocket + ?Sized> DatagramSocket for $pointer<S> {
+            fn local_addr(&self) -> SocketAddr {
+                (**self).local_addr()
             }
-            Err(error) => {
-                tracing::trace!(%error, to = %transmit.remote, size = transmit.segment, "not sent");
-                SendOutcome::Gone
+
+            fn reaches(&self, remote: SocketAddr) -> bool {
+                (**self).reaches(remote)
+            }
+
+            fn max_segments(&self) -> usize {
+                (**self).max_segments()
+            }
+
+            fn try_send(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
+                (**self).try_send(transmit, bytes)
+            }
+
+            fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+                (**self).poll_writable(cx)
+            }
+
+            fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
+                (**self).poll_recv(cx, batch)
             }
         }
-    }
-
-    /// Sends a train without the kernel's help. What does not fit counts as lost.
-    fn send_each(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
-        for datagram in bytes.chunks(transmit.segment.max(1)) {
-            let _ = self.send(transmit, datagram, datagram.len());
-        }
-        SendOutcome::Gone
-    }
-
-    fn send(&self, transmit: &Transmit, contents: &[u8], segment: usize) -> io::Result<()> {
-        let transmit = quinn_udp::Transmit {
-            destination: self.outward(transmit.remote),
-            ecn: EcnCodepoint::from_bits(transmit.ecn as u8),
-            contents,
-            segment_size: (segment < contents.len()).then_some(segment),
-            // A socket that is bound to one address has no choice.
-            src_ip: transmit.local.filter(|_| self.local.ip().is_unspecified()),
-        };
-        let attempt = || self.state.try_send(UdpSockRef::from(&self.io), &transmit);
-        match attempt() {
-            // Once more where tokio watches, so that it tells when there is room.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.io.try_io(Interest::WRITABLE, attempt)
-            }
-            sent => sent,
-        }
-    }
-
-    /// Waits until the socket may take something.
-    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.io.poll_send_ready(cx).map(|_| ())
-    }
-
-    /// Receives into `batch`.
-    pub(crate) fn poll_recv(
-        &self,
-        cx: &mut Context<'_>,
-        batch: &mut Batch,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            match self.io.poll_recv_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-            let mut buffers = batch.buffers.chunks_exact_mut(MESSAGE);
-            let mut slices: [IoSliceMut<'_>; MESSAGES] =
-                std::array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));
-            let received = self.io.try_io(Interest::READABLE, || {
-                self.state.recv(UdpSockRef::from(&self.io), &mut slices, &mut batch.meta)
-            });
-            match received {
-                Ok(count) => {
-                    batch.count = count;
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    /// An address as this socket's family writes it.
-    fn outward(&self, remote: SocketAddr) -> SocketAddr {
-        match remote {
-            SocketAddr::V4(v4) if self.local.is_ipv6() => {
-                SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()
-            }
-            other => other,
-        }
-    }
+    };
 }
 
-/// An address as the engine knows it: IPv4 is IPv4, whatever the socket's family is.
-pub(crate) fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        IpAddr::V4(ip) => SocketAddr::new(ip.into(), address.port()),
-        IpAddr::V6(_) => address,
-    }
-}
-
-/// Room for what one system call receives, allocated once.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    buffers: Box<[u8]>,
-    meta: [RecvMeta; MESSAGES],
-    count: usize,
-}
-
-impl Batch {
-    pub(crate) fn new() -> Self {
-        Self {
-            buffers: vec![0; MESSAGES * MESSAGE].into(),
-            meta: [RecvMeta::default(); MESSAGES],
-            count: 0,
-        }
-    }
-
-    /// The messages that were received: where from, the bytes of one or more datagrams, and the size
-    /// of each of those but the last.
-    pub(crate) fn messages(&mut self) -> impl Iterator<Item = (Received, &mut [u8], usize)> {
-        let messages = self.buffers.chunks_exact_mut(MESSAGE).zip(&self.meta).take(self.count);
-        messages.map(|(buffer, meta)| {
-            let received = Received {
-                remote: canonical(meta.addr),
-                local: meta.dst_ip.map(|ip| ip.to_canonical()),
-                ecn: meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8)),
-            };
-            let len = meta.len.min(MESSAGE);
-            (received, &mut buffer[..len], meta.stride.clamp(1, MESSAGE))
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::poll_fn;
-
-    fn transmit(remote: SocketAddr, len: usize, segment: usize) -> Transmit {
-        Transmit { remote, local: None, ecn: Ecn::Ect0, len, segment }
-    }
-
-    async fn receive(socket: &Socket, bytes: usize) -> (Vec<Vec<u8>>, Received) {
-        let (mut datagrams, mut batch, mut last) = (Vec::<Vec<u8>>::new(), Batch::new(), None);
-        while datagrams.iter().map(Vec::len).sum::<usize>() < bytes {
-            poll_fn(|cx| socket.poll_recv(cx, &mut batch)).await.unwrap();
-            for (meta, bytes, segment) in batch.messages() {
-                datagrams.extend(bytes.chunks(segment).map(<[u8]>::to_vec));
-                last = Some(meta);
-            }
-        }
-        (datagrams, last.unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_train_arrives_as_the_datagrams_that_it_was_made_of() {
-        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        for segmentation_offload in [true, false] {
-            let options = SocketOptions { segmentation_offload, ..SocketOptions::default() };
-            let a = Socket::bind(loopback, &options).unwrap();
-            let b = Socket::bind(loopback, &options).unwrap();
-            let train: Vec<u8> = (0..25_000u32).map(|n| (n / 1200) as u8).collect();
-            let sent = a.try_send(&transmit(b.local_addr(), train.len(), 1200), &train);
-            assert_eq!(sent, SendOutcome::Gone);
-            if !segmentation_offload {
-                assert_eq!(a.max_segments(), 1);
-            }
-            let (datagrams, meta) = receive(&b, train.len()).await;
-            assert_eq!(datagrams.len(), 21);
-            assert_eq!(datagrams.concat(), train);
-            assert_eq!(
-                (meta.remote, meta.ecn),
-                (a.local_addr(), Ecn::Ect0),
-                "offload {segmentation_offload}"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn a_dual_stack_socket_tells_ipv4_addresses_as_what_they_are() {
-        let both = Socket::bind("[::]:0".parse().unwrap(), &SocketOptions::default()).unwrap();
-        let port = both.local_addr().port();
-        for (local, target) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "::1")] {
-            let peer = Socket::bind(local.parse().unwrap(), &SocketOptions::default()).unwrap();
-            let ip: IpAddr = target.parse().unwrap();
-            peer.try_send(&transmit(SocketAddr::new(ip, port), 5, 5), b"hello");
-            let (_, meta) = receive(&both, 5).await;
-            assert_eq!((meta.remote, meta.local), (peer.local_addr(), Some(ip)));
-            let answer = Transmit { local: meta.local, ..transmit(meta.remote, 2, 2) };
-            both.try_send(&answer, b"hi");
-            let (datagrams, meta) = receive(&peer, 2).await;
-            assert_eq!((&datagrams[0][..], meta.remote.ip()), (&b"hi"[..], ip));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_datagram_that_the_network_refuses_counts_as_lost() {
-        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let socket = Socket::bind(loopback, &SocketOptions::default()).unwrap();
-        let large = vec![0; 65_535];
-        let to = transmit(socket.local_addr(), large.len(), large.len());
-        assert_eq!(socket.try_send(&to, &large), SendOutcome::Gone);
-    }
-}
+forward!(Box);
+forward!(Arc);
