@@ -156,7 +156,11 @@ impl Future for Task {
             task.attend(now, scratch);
             task.desk.io.take_drained(&mut task.gone);
             task.desk.release(&mut task.gone, now);
+            // What met a full socket in this turn is not waited for yet, nor is what meets one on
+            // another thread before this task has gone to sleep.
+            let waits = task.desk.io.poll_flush(cx).is_pending();
             more |= task.plan(cx, now);
+            more |= !waits && task.desk.io.is_full();
             more
         });
         if task.desk.is_abandoned() {
