@@ -16,16 +16,17 @@
 //! ```
 
 use crate::app::{App, Idle};
+use crate::datagram::NodeId;
 use crate::keys::Keys;
 use crate::link::{Link, PipeStats};
 use crate::machine::{Admission, AppFactory, Machine, Session};
-use crate::network::NodeId;
+use crate::rule::{Rule, Violation};
 use crate::trace::TraceHash;
 use crate::world::{Failure, Limits, Outcome, World};
 use jsp_proto::connection::{Connection, Stats, TransportConfig};
 use jsp_proto::crypto::Secret;
 use jsp_proto::crypto::rustcrypto::RustCrypto;
-use jsp_proto::endpoint::{ClientConfig, EndpointConfig, Incoming, ServerConfig};
+use jsp_proto::endpoint::{ClientConfig, ConnectError, EndpointConfig, Incoming, ServerConfig};
 use jsp_proto::error::CloseReason;
 use jsp_proto::handshake::{self, IdentitySet, Pinned};
 use jsp_proto::ids::{ConnectionHandle, Side};
@@ -182,12 +183,12 @@ impl Scenario {
         let mut world = World::new(&seed);
         let client = world.add(client, [client_address.ip()]);
         let server = world.add(server, [server_address.ip()]);
-        world.connect(client, server, self.there, self.back);
+        world.connect(client, server, &self.there, &self.back);
         let handle = world
             .act(client, |machine, context| {
                 machine.connect(context, &config, server_address, self.client_app)
             })?
-            .map_err(|error| world.failure(client, error.to_string()))?;
+            .map_err(|error| refused(&world, client, error))?;
         let limits = self.limits;
         Ok(Pair { world, client, server, handle, config, seed: self.seed, rtt, limits })
     }
@@ -198,6 +199,10 @@ impl Scenario {
         let outcome = pair.run_until(Pair::is_over)?;
         Ok(pair.report(outcome))
     }
+}
+
+fn refused(world: &World<Machine>, node: NodeId, error: ConnectError) -> Failure {
+    world.failure(node, Violation::new(Rule::Ended, error.to_string()))
 }
 
 /// An endpoint's settings: what a server keeps across a restart is its reset key.
@@ -278,7 +283,7 @@ impl Pair {
             .act(self.client, |machine, context| {
                 machine.connect(context, &config, remote, Box::new(app))
             })?
-            .map_err(|error| self.world.failure(self.client, error.to_string()))
+            .map_err(|error| refused(&self.world, self.client, error))
     }
 
     /// The server crashes and comes back at once: it has forgotten everything but its reset key.
@@ -302,8 +307,8 @@ impl Pair {
                 .map(|handshake| handshake.as_secs_f64() / self.rtt.as_secs_f64()),
             client: self.client().map(End::new),
             server: self.server().map(End::new),
-            there: self.world.network().stats(self.client, self.server),
-            back: self.world.network().stats(self.server, self.client),
+            there: self.world.stats(self.client, self.server),
+            back: self.world.stats(self.server, self.client),
             trace: self.world.trace().hash(),
         }
     }

@@ -1,10 +1,12 @@
-//! What happened, as one hash: two runs are the same run if their traces have the same hash.
+//! What happened, as one hash: two runs are the same run if their traces have the same hash. Whoever
+//! wants to see more than the hash watches.
 
 use crate::datagram::{Datagram, NodeId};
 use jsp_proto::time::Time;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::IpAddr;
 
 /// What kind of thing happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +18,12 @@ pub enum Kind {
     Dropped = 2,
     /// A datagram arrived.
     Arrived = 3,
-    /// The ECN field that it arrived with.
-    Ecn = 4,
     /// A timer fired.
-    Timer = 5,
+    Timer = 4,
     /// A host noted an event of its own.
-    Event = 6,
+    Event = 5,
+    /// A box let a datagram pass, perhaps with other addresses.
+    Passed = 6,
 }
 
 /// One thing that happened.
@@ -48,12 +50,46 @@ impl fmt::Display for Entry {
     }
 }
 
+/// Somebody who watches a run. Watching changes nothing.
+pub trait Observer: fmt::Debug + Send {
+    /// A datagram enters the network.
+    fn sent(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
+        let _ = (time, node, number, datagram);
+    }
+
+    /// A box let a datagram of `node`'s pass; its addresses are those behind the box.
+    fn passed(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
+        let _ = (time, node, number, datagram);
+    }
+
+    /// A datagram of `node`'s did not come through.
+    fn dropped(&mut self, time: Time, node: NodeId, number: u64, why: &'static str) {
+        let _ = (time, node, number, why);
+    }
+
+    /// A datagram arrived at `node`.
+    fn arrived(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
+        let _ = (time, node, number, datagram);
+    }
+
+    /// A timer of `node`'s fires, that was set for `deadline` by its own clock.
+    fn timer(&mut self, time: Time, node: NodeId, deadline: Time) {
+        let _ = (time, node, deadline);
+    }
+
+    /// `node` noted an event of its own.
+    fn event(&mut self, time: Time, node: NodeId, number: u64, what: &[u8]) {
+        let _ = (time, node, number, what);
+    }
+}
+
 /// Everything that happened, hashed; the last of it, readable.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Trace {
     hash: Sha256,
     entries: u64,
     tail: VecDeque<Entry>,
+    observers: Vec<Box<dyn Observer>>,
 }
 
 /// The SHA-256 of a trace.
@@ -78,11 +114,69 @@ impl Trace {
 
     /// Nothing has happened.
     pub fn new() -> Self {
-        Self { hash: Sha256::new(), entries: 0, tail: VecDeque::with_capacity(Self::TAIL) }
+        Self {
+            hash: Sha256::new(),
+            entries: 0,
+            tail: VecDeque::with_capacity(Self::TAIL),
+            observers: Vec::new(),
+        }
     }
 
-    /// Notes that something happened, with the bytes that belong to it.
-    pub fn note(&mut self, time: Time, node: NodeId, kind: Kind, number: u64, bytes: &[u8]) {
+    /// Has somebody watch from now on.
+    pub fn watch(&mut self, observer: Box<dyn Observer>) {
+        self.observers.push(observer);
+    }
+
+    /// A datagram enters the network.
+    pub fn sent(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
+        self.note(time, node, Kind::Sent, number, &datagram.payload);
+        self.hash.update(head(datagram));
+        self.observers.iter_mut().for_each(|o| o.sent(time, node, number, datagram));
+    }
+
+    /// A box let a datagram pass.
+    pub fn passed(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
+        self.note(time, node, Kind::Passed, number, &[]);
+        self.hash.update(head(datagram));
+        self.observers.iter_mut().for_each(|o| o.passed(time, node, number, datagram));
+    }
+
+    /// A datagram did not come through.
+    pub fn dropped(&mut self, time: Time, node: NodeId, number: u64, why: &'static str) {
+        self.note(time, node, Kind::Dropped, number, why.as_bytes());
+        self.observers.iter_mut().for_each(|o| o.dropped(time, node, number, why));
+    }
+
+    /// A datagram arrived. Its bytes were traced as they were sent; only where they differ are they
+    /// again.
+    pub fn arrived(
+        &mut self,
+        time: Time,
+        node: NodeId,
+        number: u64,
+        corrupted: bool,
+        datagram: &Datagram,
+    ) {
+        let news: &[u8] = if corrupted { &datagram.payload } else { &[] };
+        self.note(time, node, Kind::Arrived, number, news);
+        self.hash.update([datagram.ecn as u8]);
+        self.observers.iter_mut().for_each(|o| o.arrived(time, node, number, datagram));
+    }
+
+    /// A timer fires.
+    pub fn timer(&mut self, time: Time, node: NodeId, deadline: Time) {
+        self.note(time, node, Kind::Timer, deadline.as_nanos(), &[]);
+        self.observers.iter_mut().for_each(|o| o.timer(time, node, deadline));
+    }
+
+    /// A host noted an event of its own.
+    pub fn event(&mut self, time: Time, node: NodeId, number: u64, what: &[u8]) {
+        self.note(time, node, Kind::Event, number, what);
+        self.observers.iter_mut().for_each(|o| o.event(time, node, number, what));
+    }
+
+    /// Hashes that something happened, with the bytes that belong to it.
+    fn note(&mut self, time: Time, node: NodeId, kind: Kind, number: u64, bytes: &[u8]) {
         let mut head = [0; 29];
         head[..8].copy_from_slice(&time.as_nanos().to_be_bytes());
         head[8..12].copy_from_slice(&node.0.to_be_bytes());
@@ -96,13 +190,6 @@ impl Trace {
             self.tail.pop_front();
         }
         self.tail.push_back(Entry { time, node, kind, number, len: bytes.len() });
-    }
-
-    /// Notes a datagram that is sent, with its addresses.
-    pub fn datagram(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
-        self.note(time, node, Kind::Sent, number, &datagram.payload);
-        let addresses = format!("{} {} {}", datagram.from, datagram.to, datagram.ecn as u8);
-        self.hash.update(addresses);
     }
 
     /// How many things happened.
@@ -119,6 +206,21 @@ impl Trace {
     pub fn tail(&self) -> impl Iterator<Item = &Entry> {
         self.tail.iter()
     }
+}
+
+/// A datagram's addresses and ECN field, of one length whatever they are.
+fn head(datagram: &Datagram) -> [u8; 37] {
+    let mut head = [0; 37];
+    for (part, address) in head.chunks_mut(18).zip([datagram.from, datagram.to]) {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        part[..16].copy_from_slice(&ip.octets());
+        part[16..].copy_from_slice(&address.port().to_be_bytes());
+    }
+    head[36] = datagram.ecn as u8;
+    head
 }
 
 impl Default for Trace {
@@ -152,7 +254,7 @@ mod tests {
     fn the_tail_keeps_the_last_entries() {
         let mut trace = Trace::new();
         for i in 0..100 {
-            trace.note(Time::ZERO, NodeId(0), Kind::Event, i, &[]);
+            trace.event(Time::ZERO, NodeId(0), i, &[]);
         }
         let numbers: Vec<_> = trace.tail().map(|e| e.number).collect();
         assert_eq!(numbers, (60..100).collect::<Vec<_>>());

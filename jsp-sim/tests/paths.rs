@@ -51,7 +51,7 @@ fn a_path_that_shrinks_under_a_transfer_is_noticed() {
         let mut pair = upload(seed, &fast().mtu(1500)).start().unwrap();
         pair.run_until(|pair| pair.world.now() >= Time::ZERO + ms(150)).unwrap();
         let (client, server) = (pair.client, pair.server);
-        pair.world.connect(client, server, fast().mtu(1300), fast().mtu(1300));
+        pair.world.connect(client, server, &fast().mtu(1300), &fast().mtu(1300));
         let outcome = pair.run_until(Pair::is_over).unwrap();
         let report = pair.report(outcome);
         assert!(report.is_success(), "seed {seed}: {report:#?}");

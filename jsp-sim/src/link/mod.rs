@@ -23,7 +23,7 @@ mod queue;
 
 pub use loss::{Bursts, Loss};
 
-use crate::datagram::Datagram;
+use crate::datagram::{Datagram, Packet};
 use crate::share::Share;
 use corrupt::Corrupt;
 use delay::Delay;
@@ -177,26 +177,48 @@ impl Link {
 
 /// Why a datagram did not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Dropped {
-    /// No node has the address.
-    NoRoute = 1,
+    /// Nobody has the address.
+    NoRoute,
+    /// It went round in circles.
+    HopLimit,
     /// The link was out.
-    Outage = 2,
-    /// It was larger than the link's MTU.
-    TooBig = 3,
+    Outage,
+    /// It was larger than the link's MTU. Where the sender is told, this is what it is told.
+    TooBig {
+        /// What the link carries: bytes of an IP packet.
+        mtu: Option<usize>,
+    },
     /// It was lost.
-    Lost = 4,
+    Lost,
     /// The queue was full.
-    QueueFull = 5,
+    QueueFull,
     /// A box forbade it: nobody inside had asked for it, or its port is closed.
-    Filtered = 20,
+    Filtered,
     /// It came to an outer endpoint of a translator that stands for nobody.
-    NoMapping = 21,
+    NoMapping,
     /// A box had no room for one more mapping, flow or port.
-    Exhausted = 22,
+    Exhausted,
     /// It should have been turned round by a translator that does not do that.
-    NoHairpin = 23,
+    NoHairpin,
+}
+
+impl Dropped {
+    /// The reason's name, as traces write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no-route",
+            Self::HopLimit => "hop-limit",
+            Self::Outage => "outage",
+            Self::TooBig { .. } => "too-big",
+            Self::Lost => "lost",
+            Self::QueueFull => "queue-full",
+            Self::Filtered => "filtered",
+            Self::NoMapping => "no-mapping",
+            Self::Exhausted => "exhausted",
+            Self::NoHairpin => "no-hairpin",
+        }
+    }
 }
 
 /// What became of the datagrams that entered a pipe, in numbers.
@@ -226,15 +248,23 @@ pub struct PipeStats {
     pub corrupted: u64,
 }
 
-/// A datagram as it leaves a link.
+/// What comes out of a pipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
-    /// When it leaves.
-    pub time: Time,
-    /// What leaves.
-    pub datagram: Datagram,
-    /// Whether the link changed its bytes.
-    pub corrupted: bool,
+pub enum Exit {
+    /// A datagram leaves the link.
+    Arrival {
+        /// When; not before it entered.
+        time: Time,
+        /// What.
+        packet: Packet,
+    },
+    /// A datagram does not come through.
+    Dropped {
+        /// Why.
+        why: Dropped,
+        /// Which.
+        packet: Packet,
+    },
 }
 
 /// A link at work.
@@ -283,28 +313,39 @@ impl Pipe {
         &self.stats
     }
 
-    /// Takes a datagram that enters at `now`, and hands what leaves to `deliver`: nothing, one
-    /// datagram or two.
-    pub fn send(
-        &mut self,
-        now: Time,
-        datagram: Datagram,
-        mut deliver: impl FnMut(Arrival),
-    ) -> Result<(), Dropped> {
+    /// Takes a datagram that enters at `now`, and hands what becomes of it at once to `out`.
+    pub fn send(&mut self, now: Time, packet: Packet, out: &mut dyn FnMut(Exit)) {
         self.stats.entered += 1;
-        self.stats.entered_bytes += datagram.payload.len() as u64;
-        let (left, ecn) = self.admit(now, &datagram).inspect_err(|why| match why {
-            Dropped::TooBig => self.stats.too_big += 1,
-            Dropped::QueueFull => self.stats.queue_full += 1,
-            _ => self.stats.lost += 1,
-        })?;
-        let datagram = Datagram { ecn, ..datagram };
-        if self.link.duplicate.hits(&mut self.copies) {
-            self.stats.duplicated += 1;
-            deliver(self.finish(left, datagram.clone()));
+        self.stats.entered_bytes += packet.datagram.payload.len() as u64;
+        match self.admit(now, &packet.datagram) {
+            Ok((left, ecn)) => {
+                let datagram = Datagram { ecn, ..packet.datagram };
+                let packet = Packet { datagram, ..packet };
+                if self.link.duplicate.hits(&mut self.copies) {
+                    self.stats.duplicated += 1;
+                    out(self.finish(left, packet.clone()));
+                }
+                out(self.finish(left, packet));
+            }
+            Err(why) => {
+                match why {
+                    Dropped::TooBig { .. } => self.stats.too_big += 1,
+                    Dropped::QueueFull => self.stats.queue_full += 1,
+                    _ => self.stats.lost += 1,
+                }
+                out(Exit::Dropped { why, packet });
+            }
         }
-        deliver(self.finish(left, datagram));
-        Ok(())
+    }
+
+    /// When the pipe has something to do by itself.
+    pub const fn next_timeout(&self) -> Option<Time> {
+        None
+    }
+
+    /// The time of [`Pipe::next_timeout`] has come; what leaves now goes to `out`.
+    pub fn handle_timeout(&mut self, now: Time, out: &mut dyn FnMut(Exit)) {
+        let _ = (now, out);
     }
 
     /// The first half: whether the datagram comes through, and when it has left the queue.
@@ -314,7 +355,7 @@ impl Pipe {
             return Err(Dropped::Outage);
         }
         if self.link.mtu.is_some_and(|mtu| size > mtu) {
-            return Err(Dropped::TooBig);
+            return Err(Dropped::TooBig { mtu: None });
         }
         // Every cause is asked, so that each counts every datagram.
         let index = self.stats.entered - 1;
@@ -338,8 +379,9 @@ impl Pipe {
     }
 
     /// The second half, for each copy: its bits and its delay.
-    fn finish(&mut self, left: Time, mut datagram: Datagram) -> Arrival {
-        let corrupted = self.corrupt.pass(self.link.corrupt, &mut datagram.payload);
+    fn finish(&mut self, left: Time, mut packet: Packet) -> Exit {
+        let corrupted = self.corrupt.pass(self.link.corrupt, &mut packet.datagram.payload);
+        packet.corrupted |= corrupted;
         self.stats.corrupted += u64::from(corrupted);
         let mut time = self.delay.pass(left, self.link.delay, self.link.jitter);
         if self.delay.holds_back(self.link.reorder) {
@@ -347,8 +389,8 @@ impl Pipe {
             time += self.link.reorder_by;
         }
         self.stats.delivered += 1;
-        self.stats.delivered_bytes += datagram.payload.len() as u64;
-        Arrival { time, datagram, corrupted }
+        self.stats.delivered_bytes += packet.datagram.payload.len() as u64;
+        Exit::Arrival { time, packet }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Links as a user sees them: a description, a seed, datagrams in and out.
 
 use super::*;
+use crate::datagram::NodeId;
 use crate::{ms, secs};
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -12,13 +13,33 @@ fn datagram(n: u8, size: usize) -> Datagram {
     Datagram { from: address, to: address, ecn: Ecn::Ect0, payload }
 }
 
+/// What arrives of it, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Arrival {
+    time: Time,
+    datagram: Datagram,
+    corrupted: bool,
+}
+
+fn send(pipe: &mut Pipe, now: Time, datagram: Datagram) -> (Vec<Arrival>, Option<Dropped>) {
+    let packet = Packet { number: 0, node: NodeId(0), hops: 0, corrupted: false, datagram };
+    let (mut arrivals, mut dropped) = (Vec::new(), None);
+    pipe.send(now, packet, &mut |exit| match exit {
+        Exit::Arrival { time, packet: Packet { datagram, corrupted, .. } } => {
+            arrivals.push(Arrival { time, datagram, corrupted });
+        }
+        Exit::Dropped { why, .. } => dropped = Some(why),
+    });
+    (arrivals, dropped)
+}
+
 /// Sends `count` datagrams of 1000 bytes, one each `gap`, and returns what leaves in the order in
 /// which it was sent.
 fn run(link: Link, seed: u64, count: u32, gap: Duration) -> (Vec<Arrival>, PipeStats) {
     let mut pipe = Pipe::new(link, &Seed::from_u64(seed));
     let mut arrivals = Vec::new();
     for i in 0..count {
-        let _ = pipe.send(Time::ZERO + i * gap, datagram(i as u8, 1000), |a| arrivals.push(a));
+        arrivals.extend(send(&mut pipe, Time::ZERO + i * gap, datagram(i as u8, 1000)).0);
     }
     (arrivals, *pipe.stats())
 }
@@ -69,8 +90,9 @@ fn an_empty_queue_takes_a_packet_larger_than_itself() {
 #[test]
 fn packets_larger_than_the_mtu_vanish() {
     let mut pipe = Pipe::new(Link::new().mtu(1000), &Seed::from_u64(1));
-    assert_eq!(pipe.send(Time::ZERO, datagram(0, 1000), |_| ()), Ok(()));
-    assert_eq!(pipe.send(Time::ZERO, datagram(0, 1001), |_| ()), Err(Dropped::TooBig));
+    assert_eq!(send(&mut pipe, Time::ZERO, datagram(0, 1000)).1, None);
+    let (_, dropped) = send(&mut pipe, Time::ZERO, datagram(0, 1001));
+    assert_eq!(dropped, Some(Dropped::TooBig { mtu: None }));
     assert_eq!(pipe.stats().too_big, 1);
 }
 
@@ -84,7 +106,7 @@ fn packets_that_find_a_long_queue_are_marked_if_they_can_be() {
 
     let mut pipe = Pipe::new(link.mark_at(0), &Seed::from_u64(1));
     let deaf = Datagram { ecn: Ecn::NotEct, ..datagram(0, 1000) };
-    pipe.send(Time::ZERO, deaf, |a| assert_eq!(a.datagram.ecn, Ecn::NotEct)).unwrap();
+    assert_eq!(send(&mut pipe, Time::ZERO, deaf).0[0].datagram.ecn, Ecn::NotEct);
 }
 
 #[test]
@@ -179,8 +201,8 @@ fn a_changed_link_applies_to_what_comes_after() {
     let seed = Seed::from_u64(1);
     let mut pipe = Pipe::new(Link::new().delay(secs(1)), &seed);
     let mut times = Vec::new();
-    pipe.send(Time::ZERO, datagram(0, 1000), |a| times.push(a.time)).unwrap();
+    times.extend(send(&mut pipe, Time::ZERO, datagram(0, 1000)).0.iter().map(|a| a.time));
     pipe.change(Link::new().delay(ms(1)), &seed);
-    pipe.send(Time::ZERO, datagram(1, 1000), |a| times.push(a.time)).unwrap();
+    times.extend(send(&mut pipe, Time::ZERO, datagram(1, 1000)).0.iter().map(|a| a.time));
     assert_eq!(times, [at(secs(1)), at(ms(1))]);
 }

@@ -5,25 +5,30 @@
 //! application reads and writes, datagrams leave, until nothing is left. Then it is checked that
 //! further polls change nothing.
 
+mod faults;
+mod routing;
+mod session;
+
+pub use session::Session;
+
 use crate::agenda::Agenda;
 use crate::app::App;
-use crate::network::Datagram;
+use crate::datagram::Datagram;
+use crate::rule::{Rule, Violation};
+use crate::share::Share;
 use crate::timers::Timers;
 use crate::world::{Context, Host};
-use jsp_proto::connection::{Connection, Event};
+use faults::{Send, SocketFaults};
+use jsp_proto::connection::Connection;
 use jsp_proto::crypto::{CryptoError, Fingerprint, Provider, Signature, Signer};
 use jsp_proto::endpoint::{
-    AcceptError, ClientConfig, ConnectError, Endpoint, EndpointConfig, Incoming, Routed,
-    ServerConfig,
+    AcceptError, ClientConfig, ConnectError, Endpoint, EndpointConfig, Incoming, ServerConfig,
 };
-use jsp_proto::error::CloseReason;
 use jsp_proto::handshake::SignRequest;
 use jsp_proto::ids::ConnectionHandle;
-use jsp_proto::record::Received;
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::time::{Duration, Time};
-use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,42 +58,11 @@ struct Service {
     app: AppFactory,
 }
 
-/// A connection with its application, and when it reached what.
-#[derive(Debug)]
-pub struct Session {
-    connection: Connection,
-    app: Box<dyn App>,
-    /// When it began.
-    pub began: Time,
-    /// When the handshake completed at this end.
-    pub connected: Option<Time>,
-    /// When it was known that it completed at the other.
-    pub confirmed: Option<Time>,
-    /// When and why it ended.
-    pub closed: Option<(Time, CloseReason)>,
-}
-
-impl Session {
-    /// The connection.
-    pub const fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    /// Whether the application has done everything that it came for.
-    pub fn is_done(&self) -> bool {
-        self.app.is_done()
-    }
-
-    /// The application, if it is an `A`.
-    pub fn app<A: App>(&self) -> Option<&A> {
-        (&*self.app as &dyn Any).downcast_ref()
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Alarm {
     Endpoint,
     Signature,
+    Socket,
     Session(ConnectionHandle),
 }
 
@@ -107,10 +81,11 @@ pub struct Machine {
     sign_delay: Duration,
     signatures: Agenda<(ConnectionHandle, SignRequest)>,
     segments: usize,
+    faults: SocketFaults,
     buffer: Vec<u8>,
     run: Vec<u8>,
     dropped: u64,
-    broken: Option<String>,
+    broken: Option<Violation>,
 }
 
 impl Machine {
@@ -129,6 +104,7 @@ impl Machine {
             sign_delay: Duration::ZERO,
             signatures: Agenda::new(),
             segments: 64,
+            faults: SocketFaults::new(seed),
             buffer: vec![0; BUFFER],
             run: Vec::new(),
             dropped: 0,
@@ -155,6 +131,24 @@ impl Machine {
     /// How many segments a system call takes (UDP GSO); 1 is without.
     pub fn set_segments(&mut self, segments: usize) {
         self.segments = segments.max(1);
+    }
+
+    /// Refuses this share of sends until `until`, by the machine's clock: the operating system returns
+    /// an error, and the datagrams are lost.
+    pub fn refuse_sends(&mut self, share: Share, until: Time) {
+        self.faults.refuse(share, until);
+    }
+
+    /// Has the socket take nothing until `until`, by the machine's clock: its buffer is full. The engine
+    /// is not asked for more until then.
+    pub fn fill_socket(&mut self, until: Time) {
+        self.faults.fill(until);
+        self.timers.set(Alarm::Socket, Some(until));
+    }
+
+    /// Moves the machine's socket to another address, from which it sends from now on.
+    pub const fn set_address(&mut self, address: SocketAddr) {
+        self.address = address;
     }
 
     /// The machine's address.
@@ -191,8 +185,9 @@ impl Machine {
         remote: SocketAddr,
         app: Box<dyn App>,
     ) -> Result<ConnectionHandle, ConnectError> {
-        let local = Some(self.address.ip());
-        let connection = self.endpoint.connect(context.now, config, remote, local)?;
+        // Without a local address, as from a socket that is bound to none: if the machine moves, the
+        // connection does.
+        let connection = self.endpoint.connect(context.now, config, remote, None)?;
         Ok(self.begin(context, connection, app))
     }
 
@@ -226,102 +221,10 @@ impl Machine {
         app: Box<dyn App>,
     ) -> ConnectionHandle {
         let handle = connection.handle();
-        let session = Session {
-            connection,
-            app,
-            began: context.now,
-            connected: None,
-            confirmed: None,
-            closed: None,
-        };
+        let session = Session::new(context.now, connection, app);
         self.sessions.insert(handle, session);
         self.settle(context, handle);
         handle
-    }
-
-    /// Leads datagrams to their connections: those that came in a row from one sender at once, as UDP
-    /// GRO does, the others one by one.
-    fn route(&mut self, context: &mut Context<'_>, datagrams: &mut [Datagram]) {
-        let mut touched = BTreeSet::new();
-        let mut rest = datagrams;
-        while let Some(first) = rest.first() {
-            let meta = Received { remote: first.from, local: Some(first.to.ip()), ecn: first.ecn };
-            let n = run_length(rest);
-            let (run, later) = rest.split_at_mut(n);
-            rest = later;
-            self.route_run(context, &meta, run, &mut touched);
-        }
-        for handle in touched {
-            self.settle(context, handle);
-        }
-    }
-
-    fn route_run(
-        &mut self,
-        context: &mut Context<'_>,
-        meta: &Received,
-        run: &mut [Datagram],
-        touched: &mut BTreeSet<ConnectionHandle>,
-    ) {
-        let segment = run.first().map_or(0, |datagram| datagram.payload.len());
-        let mut bytes = std::mem::take(&mut self.run);
-        bytes.clear();
-        for datagram in run.iter() {
-            bytes.extend_from_slice(&datagram.payload);
-        }
-        let mut at = 0;
-        while at < bytes.len() {
-            let batch = &mut bytes[at..];
-            if let Some((handle, n)) = self.endpoint.route_run(batch, segment) {
-                if let Some(session) = self.sessions.get_mut(&handle) {
-                    session.connection.handle_datagrams(
-                        context.now,
-                        meta,
-                        &mut batch[..n],
-                        segment,
-                    );
-                    touched.insert(handle);
-                }
-                at += n;
-            } else {
-                let n = segment.min(batch.len());
-                self.route_one(context, meta, &mut batch[..n], touched);
-                at += n;
-            }
-        }
-        self.run = bytes;
-    }
-
-    fn route_one(
-        &mut self,
-        context: &mut Context<'_>,
-        meta: &Received,
-        datagram: &mut [u8],
-        touched: &mut BTreeSet<ConnectionHandle>,
-    ) {
-        match self.endpoint.handle(context.now, meta, datagram, &mut self.buffer) {
-            Routed::Connection(handle) => {
-                if let Some(session) = self.sessions.get_mut(&handle) {
-                    let len = datagram.len();
-                    session.connection.handle_datagrams(context.now, meta, datagram, len);
-                    touched.insert(handle);
-                }
-            }
-            Routed::Stray => {
-                let handles: Vec<_> = self.endpoint.connections_with(meta.remote).collect();
-                for handle in handles {
-                    if let Some(session) = self.sessions.get_mut(&handle) {
-                        let mut copy = datagram.to_vec();
-                        let len = copy.len();
-                        session.connection.handle_datagrams(context.now, meta, &mut copy, len);
-                        touched.insert(handle);
-                    }
-                }
-            }
-            Routed::Incoming(incoming) => self.admit(context, &incoming),
-            Routed::Reply(transmit) => context.transmit(self.address, &transmit, &self.buffer),
-            Routed::Dropped => self.dropped += 1,
-        }
     }
 
     fn admit(&mut self, context: &mut Context<'_>, incoming: &Incoming) {
@@ -371,6 +274,12 @@ impl Machine {
                     self.signatures.plan(context.now + self.sign_delay, (handle, request));
                 }
             }
+            if self.faults.full_until(context.now).is_some() {
+                if heard.anything {
+                    continue;
+                }
+                break Ok(());
+            }
             let mut sent = false;
             while let Some(transmit) =
                 session.connection.poll_transmit(context.now, &mut self.buffer, self.segments)
@@ -379,7 +288,9 @@ impl Machine {
                 if transmit.len == 0 || transmit.segment == 0 {
                     break;
                 }
-                context.transmit(self.address, &transmit, &self.buffer);
+                if self.faults.send(context.now) == Send::Taken {
+                    context.transmit(self.address, &transmit, &self.buffer);
+                }
             }
             if !sent && !heard.anything {
                 break session.check(context.now, &mut self.buffer, self.segments);
@@ -388,77 +299,21 @@ impl Machine {
         if let Err(what) = result {
             self.broken.get_or_insert(what);
         }
-        self.set_timers(handle);
+        self.set_timers(context.now, handle);
     }
 
-    fn set_timers(&mut self, handle: ConnectionHandle) {
+    fn set_timers(&mut self, now: Time, handle: ConnectionHandle) {
         let drained = self.sessions.get(&handle).is_some_and(|s| s.connection.is_drained());
         if drained {
             self.endpoint.release(handle);
             self.past.extend(self.sessions.remove(&handle).map(|session| (handle, session)));
         }
         let next = self.sessions.get(&handle).and_then(Session::next_timeout);
+        // While the socket takes nothing, what wants to be sent waits.
+        let next = next.map(|next| next.max(self.faults.full_until(now).unwrap_or(next)));
         self.timers.set(Alarm::Session(handle), next);
         self.timers.set(Alarm::Endpoint, self.endpoint.next_timeout());
         self.timers.set(Alarm::Signature, self.signatures.peek().map(|(time, _)| time));
-    }
-}
-
-/// What a session heard from its connection.
-struct Heard {
-    anything: bool,
-    requests: Vec<SignRequest>,
-}
-
-impl Session {
-    /// Hands events to the application, and lets it read and write.
-    fn hear(
-        &mut self,
-        context: &mut Context<'_>,
-        handle: ConnectionHandle,
-    ) -> Result<Heard, String> {
-        let mut heard = Heard { anything: false, requests: Vec::new() };
-        while let Some(event) = self.connection.poll_event() {
-            heard.anything = true;
-            context.note(u64::from(handle.index), format!("{event:?}").as_bytes());
-            if let Some((_, reason)) = &self.closed {
-                return Err(format!("{event:?} after the connection was closed: {reason}"));
-            }
-            match &event {
-                Event::Sign(request) => {
-                    heard.requests.push(request.clone());
-                    continue;
-                }
-                Event::Connected => self.connected = Some(context.now),
-                Event::Confirmed => self.confirmed = Some(context.now),
-                Event::Closed(reason) => self.closed = Some((context.now, reason.clone())),
-                Event::Stream(_) => {}
-            }
-            self.app.on_event(context.now, &mut self.connection, &event)?;
-        }
-        self.app.poll(context.now, &mut self.connection)?;
-        Ok(heard)
-    }
-
-    fn next_timeout(&self) -> Option<Time> {
-        self.connection.next_timeout().into_iter().chain(self.app.next_timeout()).min()
-    }
-
-    /// Further polls change nothing, and a slice that is too small does not either.
-    fn check(&mut self, now: Time, buffer: &mut [u8], segments: usize) -> Result<(), String> {
-        let before = self.connection.next_timeout();
-        let small = self.connection.poll_transmit(now, &mut [0; 100], segments).is_some();
-        if small || self.connection.poll_transmit(now, buffer, segments).is_some() {
-            return Err("a drained connection had more to send".into());
-        }
-        if let Some(event) = self.connection.poll_event() {
-            return Err(format!("polling a drained connection made it say {event:?}"));
-        }
-        let after = self.connection.next_timeout();
-        if before != after {
-            return Err(format!("polling moved the timer from {before:?} to {after:?}"));
-        }
-        Ok(())
     }
 }
 
@@ -487,6 +342,13 @@ impl Host for Machine {
                     self.timers.set(alarm, self.signatures.peek().map(|(time, _)| time));
                     continue;
                 }
+                Alarm::Socket => {
+                    self.timers.set(alarm, None);
+                    let handles: Vec<_> = self.sessions.keys().copied().collect();
+                    for handle in handles {
+                        self.settle(context, handle);
+                    }
+                }
                 Alarm::Session(handle) => {
                     if let Some(session) = self.sessions.get_mut(&handle) {
                         session.connection.handle_timeout(now);
@@ -496,7 +358,8 @@ impl Host for Machine {
             }
             if self.timers.get(alarm).is_some_and(|next| next <= now) {
                 // The world fails the run over it.
-                self.broken.get_or_insert(format!("{alarm:?} of {time:?} is not over at {now:?}"));
+                let what = format!("{alarm:?} of {time:?} is not over at {now:?}");
+                self.broken.get_or_insert(Violation::new(Rule::Timeout, what));
                 return;
             }
         }
@@ -506,7 +369,7 @@ impl Host for Machine {
         self.timers.first().map(|(time, _)| time)
     }
 
-    fn check(&mut self, _: Time) -> Result<(), String> {
+    fn check(&mut self, _: Time) -> Result<(), Violation> {
         self.broken.take().map_or(Ok(()), Err)
     }
 }
@@ -519,19 +382,6 @@ impl fmt::Debug for Machine {
             .field("past", &self.past)
             .finish_non_exhaustive()
     }
-}
-
-/// How many datagrams at the front came from one sender to one address with one ECN field, all of one
-/// size (the last may be shorter), and fit a buffer together.
-fn run_length(datagrams: &[Datagram]) -> usize {
-    let Some(first) = datagrams.first() else { return 0 };
-    let size = first.payload.len();
-    let same = |d: &&Datagram| (d.from, d.to, d.ecn) == (first.from, first.to, first.ecn);
-    let most = (BUFFER / size.max(1)).clamp(1, 64);
-    let mut run = datagrams.iter().take(most).take_while(same);
-    let full = run.clone().take_while(|d| d.payload.len() == size).count();
-    let tail = run.nth(full).is_some_and(|d| (1..size).contains(&d.payload.len()));
-    full + usize::from(tail && full < most)
 }
 
 fn sign(

@@ -1,0 +1,114 @@
+//! A connection with its application on top.
+
+use crate::app::App;
+use crate::rule::{Rule, Violation};
+use crate::world::Context;
+use jsp_proto::connection::{Connection, Event};
+use jsp_proto::error::CloseReason;
+use jsp_proto::handshake::SignRequest;
+use jsp_proto::ids::ConnectionHandle;
+use jsp_proto::time::Time;
+use std::any::Any;
+
+/// A connection with its application, and when it reached what.
+#[derive(Debug)]
+pub struct Session {
+    pub(super) connection: Connection,
+    app: Box<dyn App>,
+    /// When it began.
+    pub began: Time,
+    /// When the handshake completed at this end.
+    pub connected: Option<Time>,
+    /// When it was known that it completed at the other.
+    pub confirmed: Option<Time>,
+    /// When and why it ended.
+    pub closed: Option<(Time, CloseReason)>,
+}
+
+impl Session {
+    pub(super) fn new(now: Time, connection: Connection, app: Box<dyn App>) -> Self {
+        Self { connection, app, began: now, connected: None, confirmed: None, closed: None }
+    }
+
+    /// The connection.
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Whether the application has done everything that it came for.
+    pub fn is_done(&self) -> bool {
+        self.app.is_done()
+    }
+
+    /// The application, if it is an `A`.
+    pub fn app<A: App>(&self) -> Option<&A> {
+        (&*self.app as &dyn Any).downcast_ref()
+    }
+}
+
+/// What a session heard from its connection.
+pub(super) struct Heard {
+    pub(super) anything: bool,
+    pub(super) requests: Vec<SignRequest>,
+}
+
+impl Session {
+    /// Hands events to the application, and lets it read and write.
+    pub(super) fn hear(
+        &mut self,
+        context: &mut Context<'_>,
+        handle: ConnectionHandle,
+    ) -> Result<Heard, Violation> {
+        let mut heard = Heard { anything: false, requests: Vec::new() };
+        while let Some(event) = self.connection.poll_event() {
+            heard.anything = true;
+            context.note(u64::from(handle.index), format!("{event:?}").as_bytes());
+            if let Some((_, reason)) = &self.closed {
+                let what = format!("{event:?} after the connection was closed: {reason}");
+                return Err(Violation::new(Rule::Closed, what));
+            }
+            match &event {
+                Event::Sign(request) => {
+                    heard.requests.push(request.clone());
+                    continue;
+                }
+                Event::Connected => self.connected = Some(context.now),
+                Event::Confirmed => self.confirmed = Some(context.now),
+                Event::Closed(reason) => self.closed = Some((context.now, reason.clone())),
+                Event::Stream(_) => {}
+            }
+            let heard = self.app.on_event(context.now, &mut self.connection, &event);
+            heard.map_err(|what| Violation::new(Rule::Application, what))?;
+        }
+        let polled = self.app.poll(context.now, &mut self.connection);
+        polled.map_err(|what| Violation::new(Rule::Application, what))?;
+        Ok(heard)
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.connection.next_timeout().into_iter().chain(self.app.next_timeout()).min()
+    }
+
+    /// Further polls change nothing, and a slice that is too small does not either.
+    pub(super) fn check(
+        &mut self,
+        now: Time,
+        buffer: &mut [u8],
+        segments: usize,
+    ) -> Result<(), Violation> {
+        let broken = |what: String| Err(Violation::new(Rule::Polls, what));
+        let before = self.connection.next_timeout();
+        let small = self.connection.poll_transmit(now, &mut [0; 100], segments).is_some();
+        if small || self.connection.poll_transmit(now, buffer, segments).is_some() {
+            return broken("a drained connection had more to send".into());
+        }
+        if let Some(event) = self.connection.poll_event() {
+            return broken(format!("polling a drained connection made it say {event:?}"));
+        }
+        let after = self.connection.next_timeout();
+        if before != after {
+            return broken(format!("polling moved the timer from {before:?} to {after:?}"));
+        }
+        Ok(())
+    }
+}
