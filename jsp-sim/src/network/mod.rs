@@ -43,6 +43,17 @@ use std::net::{IpAddr, SocketAddr};
 /// A datagram that passes more boxes than this goes round in circles.
 const MAX_HOPS: u8 = 16;
 
+/// A datagram that has reached its host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrived {
+    /// The host.
+    pub node: NodeId,
+    /// Whether its bytes are those that were sent.
+    pub intact: bool,
+    /// What it is.
+    pub datagram: Datagram,
+}
+
 /// A message from the path to the sender of a datagram: it was larger than a link carries (RFC 1191,
 /// RFC 8201).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +78,7 @@ pub struct Network {
     /// Lines that act by themselves.
     timers: Timers<LineId>,
     /// Datagrams that have reached a host.
-    arrived: Vec<(NodeId, Datagram)>,
+    arrived: Vec<Arrived>,
     too_big: Vec<TooBig>,
     /// Datagrams that entered the network.
     sent: u64,
@@ -277,7 +288,7 @@ impl Network {
     }
 
     /// Takes the datagrams that have reached their hosts, in the order in which they did.
-    pub fn take_arrived(&mut self) -> std::vec::Drain<'_, (NodeId, Datagram)> {
+    pub fn take_arrived(&mut self) -> std::vec::Drain<'_, Arrived> {
         self.arrived.drain(..)
     }
 
@@ -361,7 +372,7 @@ impl Network {
             Owner::Host(node) => {
                 let Packet { number, corrupted, datagram, .. } = packet;
                 trace.arrived(now, node, number, corrupted, &datagram);
-                self.arrived.push((node, datagram));
+                self.arrived.push(Arrived { node, intact: !corrupted, datagram });
             }
             Owner::Box(id) => {
                 let inner = self.segments.gate(id).inner;

@@ -105,7 +105,9 @@ impl Rig {
         while let Some(time) = self.network.next_event() {
             self.network.advance(time, &mut self.trace);
             let arrived = self.network.take_arrived();
-            got.extend(arrived.map(|(n, d)| (time, n, d.from.ip(), d.payload[0])));
+            got.extend(
+                arrived.map(|a| (time, a.node, a.datagram.from.ip(), a.datagram.payload[0])),
+            );
         }
         got
     }

@@ -10,7 +10,7 @@
 mod clock;
 
 use crate::link::{Link, PipeStats};
-use crate::network::{Datagram, InterfaceId, LineRef, Network, NodeId, SegmentId, TooBig};
+use crate::network::{Arrived, Datagram, InterfaceId, LineRef, Network, NodeId, SegmentId, TooBig};
 use crate::rule::{Rule, Violation};
 use crate::timers::Timers;
 use crate::trace::{Observer, Trace};
@@ -57,6 +57,9 @@ pub struct Context<'a> {
     pub now: Time,
     /// The true time.
     pub world_now: Time,
+    /// Whether the bytes of all datagrams that the host is handed now are those that were sent. No real
+    /// host can know: it is there for checks.
+    pub intact: bool,
     node: NodeId,
     network: &'a mut Network,
     trace: &'a mut Trace,
@@ -151,6 +154,8 @@ struct Resident<H> {
     /// What waits for the host while it does not run.
     inbox: Vec<Datagram>,
     inbox_bytes: usize,
+    /// Whether something in the inbox was damaged on its way.
+    damaged: bool,
 }
 
 /// Hosts, the network between them, and time.
@@ -202,7 +207,13 @@ impl<H: Host> World<H> {
     pub fn add_named(&mut self, name: impl Into<String>, host: H) -> NodeId {
         let node = self.network.add_node(name);
         let clock = Clock::new(&Rng::new(&self.seed, self.network.name(node)).seed());
-        self.hosts.push(Resident { host, clock, inbox: Vec::new(), inbox_bytes: 0 });
+        self.hosts.push(Resident {
+            host,
+            clock,
+            inbox: Vec::new(),
+            inbox_bytes: 0,
+            damaged: false,
+        });
         self.set_timer(node);
         node
     }
@@ -308,10 +319,10 @@ impl<H: Host> World<H> {
         action: impl FnOnce(&mut H, &mut Context<'_>) -> R,
     ) -> Result<R, Failure> {
         let world_now = self.now;
-        let Resident { host, clock, .. } = &mut self.hosts[node.0 as usize];
-        let now = clock.read(world_now);
+        let Resident { host, clock, damaged, .. } = &mut self.hosts[node.0 as usize];
+        let (now, intact) = (clock.read(world_now), !*damaged);
         let (network, trace) = (&mut self.network, &mut self.trace);
-        let result = action(host, &mut Context { now, world_now, node, network, trace });
+        let result = action(host, &mut Context { now, world_now, intact, node, network, trace });
         let checked = host.check(now);
         self.set_timer(node);
         checked.map_err(|violation| self.failure(node, violation))?;
@@ -342,7 +353,7 @@ impl<H: Host> World<H> {
     /// Hands out what has arrived, and what routers say.
     fn distribute(&mut self) -> Result<(), Failure> {
         let mut touched = std::mem::take(&mut self.touched);
-        for (node, datagram) in self.network.take_arrived() {
+        for Arrived { node, intact, datagram } in self.network.take_arrived() {
             let host = &mut self.hosts[node.0 as usize];
             if !host.clock.runs(self.now) {
                 if host.inbox_bytes + datagram.payload.len() > SOCKET_BUFFER {
@@ -351,6 +362,7 @@ impl<H: Host> World<H> {
                 host.inbox_bytes += datagram.payload.len();
             }
             host.inbox.push(datagram);
+            host.damaged |= !intact;
             if !touched.contains(&node) {
                 touched.push(node);
             }
@@ -376,6 +388,7 @@ impl<H: Host> World<H> {
         host.inbox_bytes = 0;
         let mut batch = std::mem::replace(&mut host.inbox, empty);
         let result = self.act(node, |host, context| host.receive(context, &mut batch));
+        self.resident_mut(node).damaged = false;
         batch.clear();
         self.batch = batch;
         result
