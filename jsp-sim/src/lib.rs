@@ -16,6 +16,7 @@
 //! - [`world`]: runs any [`world::Host`]s over a network and keeps the [`trace`].
 //! - [`machine`]: the host that runs the engine: an endpoint, its connections, their [`app`]s.
 //! - [`pair`]: a client, a server and the path between them, in one expression.
+//! - [`look`]: what people look at after a run.
 //! - [`seeds`]: the same story under many seeds, on all cores.
 //!
 //! Nothing here reads a clock or draws from anything but the seed; every stage of every link has a
@@ -35,6 +36,7 @@ pub mod app;
 pub mod datagram;
 pub mod keys;
 pub mod link;
+pub mod look;
 pub mod machine;
 pub mod middlebox;
 pub mod network;

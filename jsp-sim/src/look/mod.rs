@@ -1,0 +1,3 @@
+//! What people look at after a run.
+
+pub mod pcapng;
