@@ -196,7 +196,7 @@ impl<W: Write> Capture<W> {
 
     /// An option; `value` is at most 65,535 bytes.
     fn option(&mut self, code: u16, value: &[u8]) {
-        debug_assert!(value.len() <= usize::from(u16::MAX));
+        debug_assert!(u16::try_from(value.len()).is_ok());
         self.block.extend(code.to_le_bytes());
         self.block.extend((value.len() as u16).to_le_bytes());
         self.block.extend(value);
