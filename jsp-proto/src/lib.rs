@@ -15,7 +15,7 @@
 //! | 3 | [`handshake`], [`path`], [`stream`] |
 //! | 2 | [`protection`], [`recovery`], [`congestion`], [`flow`], [`cid`], [`token`] |
 //! | 1 | [`crypto`], [`wire`] |
-//! | 0 | [`time`], [`rng`], [`ids`], [`rtt`], [`error`], [`record`] |
+//! | 0 | [`time`], [`rng`], [`ids`], [`rtt`], [`error`], [`record`], [`planted`] |
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -25,6 +25,7 @@ extern crate std;
 
 pub mod error;
 pub mod ids;
+pub mod planted;
 pub mod record;
 pub mod rng;
 pub mod rtt;

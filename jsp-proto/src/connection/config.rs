@@ -1,5 +1,6 @@
 //! What an application may choose about a connection's transport.
 
+use super::tap::TapFactory;
 use crate::congestion::{ControllerFactory, CubicFactory};
 use crate::path::{MtuConfig, PathConfig};
 use crate::recovery::INITIAL_RTT;
@@ -33,6 +34,8 @@ pub struct TransportConfig {
     pub controller: Arc<dyn ControllerFactory>,
     /// Whether packets are marked ECN-capable where the path bears it. Default: yes.
     pub ecn: bool,
+    /// Makes a [`Tap`](super::Tap) that sees each packet of a connection. Default: none.
+    pub taps: Option<Arc<dyn TapFactory>>,
 }
 
 impl Default for TransportConfig {
@@ -47,6 +50,7 @@ impl Default for TransportConfig {
             streams: StreamConfig::default(),
             controller: Arc::new(CubicFactory),
             ecn: true,
+            taps: None,
         }
     }
 }

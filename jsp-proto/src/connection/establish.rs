@@ -4,6 +4,7 @@ use super::deferred::Deferred;
 use super::idle::Idle;
 use super::output::MIN_FLIGHT;
 use super::spaces::{Level, Spaces};
+use super::tap::TapPacket;
 use super::{Connection, Counts, Event, Owed, Phase, TransportConfig, events, farewell};
 use crate::cid::{CidKey, LocalIds, RemoteIds, ResetKey};
 use crate::crypto::{CryptoError, Provider, Secret, Signature, Suite};
@@ -16,11 +17,13 @@ use crate::recovery::{Recovery, Stage, TimerContext};
 use crate::rng::{Rng, Seed};
 use crate::stream::Streams;
 use crate::time::{Duration, Time};
+use crate::wire::header::Kind;
 use crate::wire::parameters::Parameters;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
+use core::ops::Range;
 
 /// Datagrams that carry the ClientHello, so that three times their size covers the server's answer:
 /// about 7,050 bytes with its full identity, 5,100 without.
@@ -71,10 +74,23 @@ pub(crate) struct FirstFlight {
     pub(crate) hello: Vec<u8>,
     /// The Initial packets that carried it.
     pub(crate) packets: Vec<(PacketNumber, Ecn)>,
+    /// The same packets in the clear, where a tap is to see them.
+    pub(crate) shown: Vec<OpenedInitial>,
     /// Bytes of their datagrams.
     pub(crate) received: usize,
     /// Whether a token proved the client's address.
     pub(crate) validated: bool,
+}
+
+/// An Initial packet that an endpoint opened.
+pub(crate) struct OpenedInitial {
+    pub(crate) number: PacketNumber,
+    /// The packet, without header protection and decrypted in place.
+    pub(crate) packet: Vec<u8>,
+    /// Where its frames lie.
+    pub(crate) payload: Range<usize>,
+    /// Bytes of the datagram that it came in.
+    pub(crate) datagram: usize,
 }
 
 impl Connection {
@@ -113,6 +129,13 @@ impl Connection {
         connection.path.on_received(flight.received);
         if flight.validated {
             connection.path.validate();
+        }
+        for OpenedInitial { number, packet, payload, datagram } in &flight.shown {
+            let shown =
+                TapPacket::opened(now, Kind::Initial, *number, 0, packet, payload, *datagram);
+            if let (Some(tap), Some(packet)) = (&mut connection.tap, shown) {
+                tap.received(&packet);
+            }
         }
         let parameters = connection.local_parameters();
         let retried = flight.retry_scid.is_some();
@@ -189,6 +212,7 @@ impl Connection {
             events: events::Events::default(),
             counts: Counts::default(),
             sent: Vec::new(),
+            tap: config.taps.as_ref().and_then(|taps| taps.tap(handle, side)),
             config,
             provider,
         }

@@ -1,15 +1,17 @@
 //! What each frame does, and what becomes of the frames that were sent.
 
+use super::tap::Tap;
 use super::{Connection, Event};
 use crate::cid::{LocalIds, RemoteIds};
 use crate::error::{CloseReason, Code, TransportError};
 use crate::handshake::Handshake;
-use crate::ids::{Side, Space};
+use crate::ids::{PacketNumber, Side, Space};
 use crate::record::SentFrame;
 use crate::recovery::Sink;
 use crate::stream::Streams;
 use crate::time::Time;
 use crate::wire::frame::{AckFrame, Frame};
+use alloc::boxed::Box;
 use alloc::string::String;
 
 impl Connection {
@@ -110,6 +112,7 @@ impl Connection {
             remote_ids: &mut self.remote_ids,
             spaces: &mut self.spaces,
             handshake_done_owed: &mut self.owed.handshake_done,
+            tap: &mut self.tap,
         };
         ((&mut self.recovery, self.path.rtt_mut()), fates)
     }
@@ -141,6 +144,7 @@ pub(super) struct Fates<'a> {
     remote_ids: &'a mut RemoteIds,
     spaces: &'a mut super::spaces::Spaces,
     handshake_done_owed: &'a mut bool,
+    tap: &'a mut Option<Box<dyn Tap>>,
 }
 
 impl Sink for Fates<'_> {
@@ -184,6 +188,18 @@ impl Sink for Fates<'_> {
             | SentFrame::MaxData
             | SentFrame::MaxStreamData(_)
             | SentFrame::MaxStreams(_) => self.streams.on_lost(&frame),
+        }
+    }
+
+    fn packet_lost(&mut self, now: Time, space: Space, number: PacketNumber) {
+        if let Some(tap) = self.tap {
+            tap.lost(now, space, number);
+        }
+    }
+
+    fn packet_late(&mut self, now: Time, space: Space, number: PacketNumber) {
+        if let Some(tap) = self.tap {
+            tap.late(now, space, number);
         }
     }
 }

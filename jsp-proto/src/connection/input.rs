@@ -2,6 +2,7 @@
 
 use super::deferred::Deferred;
 use super::spaces::Arrival;
+use super::tap::{Refusal, TapPacket};
 use super::{Connection, Phase};
 use crate::error::{CloseReason, Code, TransportError};
 use crate::ids::{ConnectionId, PacketNumber, PathId, Side, Space, Version};
@@ -12,6 +13,7 @@ use crate::wire::Reader;
 use crate::wire::frame::{Frames, RESET_TOKEN_LEN};
 use crate::wire::header::{Kind, LONG, Packet, Protected};
 use crate::wire::permission::permitted;
+use core::ops::Range;
 
 /// The shortest stateless reset (RFC 9000, section 10.3).
 const MIN_RESET: usize = 21;
@@ -104,22 +106,56 @@ impl Connection {
         let largest = expected.and_then(|inbound| inbound.window.largest());
         match self.open(now, protected, packet) {
             Ok(Opened { number, payload }) => {
+                self.show_opened(now, protected.kind, number, packet, &payload);
                 let Some(payload) = packet.get(payload) else { return Ok(()) };
                 let in_order = largest.map_or(0, |largest| largest.0 + 1) == number.0;
                 self.counts.packets_received += 1;
                 self.on_packet(now, meta, protected, number, in_order, payload)
             }
             Err(OpenError::Fatal(error)) => Err(error),
-            Err(OpenError::Drop) => {
+            Err(refused @ (OpenError::Drop | OpenError::Duplicate)) => {
                 if protected.kind == Kind::Data && self.is_reset(packet.len(), trailer) {
                     self.on_stateless_reset();
                 } else if self.awaits_keys(protected.kind) && self.deferred.push(packet, meta) {
                     self.counts.packets_deferred += 1;
                 } else {
                     self.counts.packets_refused += 1;
+                    self.show_refused(now, protected.kind, refused);
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Shows the tap, if there is one, a packet that was opened: authentic and new.
+    fn show_opened(
+        &mut self,
+        now: Time,
+        kind: Kind,
+        number: PacketNumber,
+        packet: &[u8],
+        payload: &Range<usize>,
+    ) {
+        let Some(tap) = &mut self.tap else { return };
+        let first = packet.first().copied().unwrap_or_default();
+        let generation = self.spaces.generation_opened(kind, first);
+        let whole = self.datagram;
+        if let Some(packet) =
+            TapPacket::opened(now, kind, number, generation, packet, payload, whole)
+        {
+            tap.received(&packet);
+        }
+    }
+
+    #[cold]
+    fn show_refused(&mut self, now: Time, kind: Kind, error: OpenError) {
+        let why = match error {
+            OpenError::Duplicate => Refusal::Duplicate,
+            _ if kind != Kind::Early && self.spaces.can_seal(kind.space()) => Refusal::NotAuthentic,
+            _ => Refusal::NoKeys,
+        };
+        if let Some(tap) = &mut self.tap {
+            tap.refused(now, kind, why);
         }
     }
 
@@ -254,12 +290,7 @@ impl Connection {
         self.peer_scid.is_some_and(|first| first != *scid)
     }
 
-    fn on_retry_packet(
-        &mut self,
-        packet: &[u8],
-        scid: ConnectionId,
-        token: core::ops::Range<usize>,
-    ) {
+    fn on_retry_packet(&mut self, packet: &[u8], scid: ConnectionId, token: Range<usize>) {
         // At most one Retry, and only as the first answer (RFC 9000, section 17.2.5).
         let first =
             self.side == Side::Client && self.peer_scid.is_none() && self.retry_scid.is_none();

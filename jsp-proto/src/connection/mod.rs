@@ -24,13 +24,15 @@ mod packet;
 mod spaces;
 mod stats;
 mod streams;
+mod tap;
 mod timers;
 
 pub use config::TransportConfig;
 pub use establish::ExportError;
-pub(crate) use establish::{FirstFlight, Setup};
+pub(crate) use establish::{FirstFlight, OpenedInitial, Setup};
 pub use events::Event;
 pub use stats::{Counts, Stats};
+pub use tap::{Refusal, Tap, TapFactory, TapPacket};
 
 use crate::cid::{LocalIds, RemoteIds};
 use crate::crypto::{Provider, Suite};
@@ -133,6 +135,8 @@ pub struct Connection {
     close: farewell::Close,
     events: events::Events,
     counts: Counts,
+    /// Watches the packets.
+    tap: Option<Box<dyn Tap>>,
     /// Records of the frames of the packet that is being written; kept for its capacity.
     sent: Vec<SentFrame>,
 }

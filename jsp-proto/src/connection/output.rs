@@ -107,6 +107,7 @@ impl Connection {
         let min = if padded { usize::from(MIN_DATAGRAM).saturating_sub(last.start) } else { 0 };
         last.pad(datagram, min);
         let len = last.start + last.len();
+        let datagram = datagram.get_mut(..len)?;
         for draft in drafts.iter().flatten() {
             self.seal(now, draft, datagram);
         }
@@ -162,6 +163,8 @@ impl Connection {
                 break;
             };
             draft.pad(datagram, 0);
+            draft.paced = !draft.exempt;
+            let Some(datagram) = datagram.get_mut(..draft.len()) else { break };
             self.seal(now, &draft, datagram);
             len += draft.len();
             budget = budget.saturating_sub(draft.len() as u64);
@@ -217,6 +220,8 @@ impl Connection {
         draft.ack_eliciting = true;
         draft.in_flight = true;
         draft.mtu_probe = true;
+        draft.exempt = false;
+        draft.paced = true;
         draft.pad(datagram, size);
         self.seal(now, &draft, datagram);
         Some(self.transmit(size, size))
@@ -308,6 +313,7 @@ impl Connection {
         }
         draft.ack_eliciting = w.len() > acks;
         draft.in_flight = draft.ack_eliciting;
+        draft.exempt = content != Content::All;
         draft.end += w.len();
         draft.frames.1 = self.sent.len();
         Some(draft)
@@ -395,11 +401,20 @@ impl Connection {
         self.spaces.inbound_ref(space).is_some_and(|inbound| inbound.acks.is_due(now))
     }
 
-    /// Seals a packet in its datagram and remembers it.
+    /// Seals a packet in `datagram`, which is the whole datagram, and remembers it.
     fn seal(&mut self, now: Time, draft: &Draft, datagram: &mut [u8]) {
+        let whole = datagram.len();
         let Some(packet) = datagram.get_mut(draft.start..draft.start + draft.len()) else { return };
         debug_assert!(packet[0] & FIXED != 0);
         draft.finish_header(packet);
+        if let Some(tap) = &mut self.tap {
+            let data = draft.space == Space::Data;
+            let keys = self.spaces.data_keys.as_ref().filter(|_| data);
+            let generation = keys.map_or(0, |keys| keys.generation());
+            if let Some(packet) = draft.in_the_clear(now, generation, packet, whole) {
+                tap.sent(&packet);
+            }
+        }
         let (number, at, len) = (draft.number, draft.number_at(), draft.number_len);
         let sealed = match (draft.space, &mut self.spaces) {
             (Space::Data, Spaces { data_keys: Some(keys), .. }) => {

@@ -1,7 +1,9 @@
 //! A packet being written: header, frames, and what must be remembered of them.
 
+use super::tap::TapPacket;
 use crate::crypto::TAG_LEN;
 use crate::ids::{ConnectionId, PacketNumber, Space};
+use crate::time::Time;
 use crate::wire::header::{Encoded, Kind, encode_long, encode_short, set_length};
 use crate::wire::{Full, TruncatedNumber, Writer};
 
@@ -30,6 +32,10 @@ pub(super) struct Draft {
     pub(super) ack_eliciting: bool,
     /// Whether it counts as in flight: it is ack-eliciting or padded.
     pub(super) in_flight: bool,
+    /// Whether the congestion window does not bind it.
+    pub(super) exempt: bool,
+    /// Whether it waited for the pacer.
+    pub(super) paced: bool,
     /// Whether it probes the path's MTU.
     pub(super) mtu_probe: bool,
     /// Its frames' records are `frames.0..frames.1` of the scratch list.
@@ -60,6 +66,8 @@ pub(super) fn begin(
         number_len: number.len(),
         ack_eliciting: false,
         in_flight: false,
+        exempt: true,
+        paced: false,
         mtu_probe: false,
         frames: (0, 0),
     })
@@ -96,5 +104,37 @@ impl Draft {
         {
             set_length(field, self.len() - self.number_at());
         }
+    }
+
+    /// The packet as a tap sees it: `packet` is not sealed yet, its key has this `generation`, and it is
+    /// part of a datagram of `datagram` bytes.
+    pub(super) fn in_the_clear<'a>(
+        &self,
+        now: Time,
+        generation: u64,
+        packet: &'a [u8],
+        datagram: usize,
+    ) -> Option<TapPacket<'a>> {
+        let (header, body) = packet.split_at_checked(self.number_at() + self.number_len)?;
+        let payload = body.get(..body.len().checked_sub(TAG_LEN)?)?;
+        Some(TapPacket {
+            now,
+            kind: match self.space {
+                Space::Initial => Kind::Initial,
+                Space::Handshake => Kind::Handshake,
+                Space::Data => Kind::Data,
+            },
+            number: self.number,
+            generation,
+            header,
+            payload,
+            size: packet.len(),
+            datagram,
+            ack_eliciting: self.ack_eliciting,
+            in_flight: self.in_flight,
+            exempt: self.exempt,
+            paced: self.paced,
+            mtu_probe: self.mtu_probe,
+        })
     }
 }

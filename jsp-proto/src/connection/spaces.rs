@@ -4,6 +4,7 @@ use crate::ids::{Ecn, PacketNumber, Space};
 use crate::protection::{DataKeys, LevelKeys, ReceivedWindow};
 use crate::recovery::AckScheduler;
 use crate::time::{Duration, Time};
+use crate::wire::header::{KEY_PHASE, Kind};
 use alloc::boxed::Box;
 
 /// What arrived in a space.
@@ -104,6 +105,12 @@ impl Spaces {
             Space::Handshake => self.handshake.is_some(),
             Space::Data => self.data_keys.is_some(),
         }
+    }
+
+    /// The receiving generation of a packet that was just opened, whose first byte is `first`.
+    pub(super) fn generation_opened(&self, kind: Kind, first: u8) -> u64 {
+        let keys = self.data_keys.as_ref().filter(|_| kind == Kind::Data);
+        keys.map_or(0, |keys| keys.generation_opened(first & KEY_PHASE != 0))
     }
 
     /// Forgets a space of the handshake.

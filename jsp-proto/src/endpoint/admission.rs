@@ -6,6 +6,7 @@
 
 use super::config::Limits;
 use super::quota::Prefix;
+use crate::connection::OpenedInitial;
 use crate::crypto::Provider;
 use crate::handshake::{Assembler, ClientHelloInfo, Peeked, peek_client_hello};
 use crate::ids::{ConnectionHandle, ConnectionId, Ecn, PacketNumber, Side, Space};
@@ -26,6 +27,8 @@ const MAX_GAPS: usize = 4;
 const MAX_PACKETS: usize = 16;
 /// How many bytes of ClientHello are gathered.
 const MAX_HELLO: u32 = 4096;
+/// How many bytes of datagrams are kept of a first flight that a tap is to see; it is not shown the rest.
+const MAX_SHOWN: usize = 16 << 10;
 /// How long copies of a first flight are led to its connection.
 const REMEMBERED: Duration = Duration::from_secs(15);
 /// How many first flights are remembered at once; the oldest give way.
@@ -50,6 +53,8 @@ pub(super) struct Arrival<'a> {
     pub(super) meta: &'a Received,
     pub(super) initial: &'a Protected,
     pub(super) validated: Option<Validated>,
+    /// Whether a tap is to see the packets of the first flight.
+    pub(super) tapped: bool,
     pub(super) datagram: &'a mut [u8],
 }
 
@@ -59,6 +64,7 @@ struct Partial {
     window: ReceivedWindow,
     hello: Assembler,
     packets: Vec<(PacketNumber, Ecn)>,
+    shown: Vec<OpenedInitial>,
     scid: ConnectionId,
     received: usize,
     validated: Option<Validated>,
@@ -70,6 +76,7 @@ pub(super) struct Complete {
     pub(super) hello: Vec<u8>,
     pub(super) info: ClientHelloInfo,
     pub(super) packets: Vec<(PacketNumber, Ecn)>,
+    pub(super) shown: Vec<OpenedInitial>,
     pub(super) received: usize,
     pub(super) validated: Option<Validated>,
 }
@@ -124,11 +131,11 @@ impl Admission {
         provider: &dyn Provider,
         arrival: Arrival<'_>,
     ) -> Outcome {
-        let Arrival { meta, initial, validated, datagram } = arrival;
+        let Arrival { meta, initial, validated, tapped, datagram } = arrival;
         self.expire(now, limits);
         let key = Key { remote: meta.remote, dcid: initial.dcid };
         if let Some(Attempt::Partial(partial)) = self.attempts.get_mut(&key) {
-            let outcome = partial.receive(meta, initial, datagram);
+            let outcome = partial.receive(meta, initial, tapped, datagram);
             if matches!(outcome, Outcome::Complete(_)) {
                 self.partial.retain(|(_, other)| *other != key);
                 self.drop_partial(&key);
@@ -136,7 +143,7 @@ impl Admission {
             return outcome;
         }
         let mut partial = Partial::new(provider, initial, validated);
-        match partial.receive(meta, initial, datagram) {
+        match partial.receive(meta, initial, tapped, datagram) {
             Outcome::Complete(complete) => return Outcome::Complete(complete),
             _ if partial.packets.is_empty() => return Outcome::Silence,
             _ => {}
@@ -242,13 +249,20 @@ impl Partial {
             window: ReceivedWindow::new(),
             hello: Assembler::new(MAX_HELLO, MAX_GAPS),
             packets: Vec::new(),
+            shown: Vec::new(),
             scid: initial.scid,
             received: 0,
             validated,
         }
     }
 
-    fn receive(&mut self, meta: &Received, initial: &Protected, datagram: &mut [u8]) -> Outcome {
+    fn receive(
+        &mut self,
+        meta: &Received,
+        initial: &Protected,
+        tapped: bool,
+        datagram: &mut [u8],
+    ) -> Outcome {
         let size = datagram.len();
         let known = self.scid == initial.scid && self.packets.len() < MAX_PACKETS;
         let (Some(packet), true) = (datagram.get_mut(..initial.end), known) else {
@@ -257,9 +271,19 @@ impl Partial {
         let Ok(opened) = self.keys.open(&mut self.window, packet, initial.number_at) else {
             return Outcome::Silence;
         };
-        let Some(payload) = packet.get(opened.payload) else { return Outcome::Silence };
+        let Some(payload) = packet.get(opened.payload.clone()) else { return Outcome::Silence };
         if self.take_frames(payload).is_none() {
             return Outcome::Silence;
+        }
+        if tapped
+            && self.shown.iter().map(|shown| shown.datagram).sum::<usize>() + size <= MAX_SHOWN
+        {
+            self.shown.push(OpenedInitial {
+                number: opened.number,
+                packet: packet.to_vec(),
+                payload: opened.payload,
+                datagram: size,
+            });
         }
         self.packets.push((opened.number, meta.ecn));
         self.received += size;
@@ -269,6 +293,7 @@ impl Partial {
                 hello: self.hello.take(info.len),
                 info,
                 packets: core::mem::take(&mut self.packets),
+                shown: core::mem::take(&mut self.shown),
                 received: self.received,
                 validated: self.validated,
             }),

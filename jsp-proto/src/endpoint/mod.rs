@@ -397,7 +397,8 @@ impl Endpoint {
         let validated = self.validate(now, meta, packet, datagram);
         let limits = &self.config.limits;
         let provider = &*self.config.provider;
-        let arrival = Arrival { meta, initial: packet, validated, datagram };
+        let tapped = self.server.as_ref().is_some_and(|server| server.transport.taps.is_some());
+        let arrival = Arrival { meta, initial: packet, validated, tapped, datagram };
         let outcome = self.admission.receive(now, limits, provider, arrival);
         match outcome {
             Outcome::Silence => Routed::Dropped,
@@ -417,7 +418,7 @@ impl Endpoint {
     }
 
     fn incoming(key: Key, meta: &Received, complete: Complete) -> Incoming {
-        let Complete { scid, hello, info, packets, received, validated } = complete;
+        let Complete { scid, hello, info, packets, shown, received, validated } = complete;
         let flight = FirstFlight {
             dcid: key.dcid,
             scid,
@@ -425,6 +426,7 @@ impl Endpoint {
             retry_scid: validated.map(|v| v.retry_scid),
             hello,
             packets,
+            shown,
             received,
             validated: validated.is_some(),
         };

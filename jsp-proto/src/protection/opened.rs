@@ -21,10 +21,11 @@ pub struct Opened {
 /// Why a packet was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
-    /// Forged, replayed, too old or under a key that is gone: it is as if it had not arrived. Where
-    /// authentication failed, the payload is wiped but for its last 16 bytes, which are as they
-    /// came: they may be a stateless reset.
+    /// Forged, too short or under a key that is gone: it is as if it had not arrived. The payload is
+    /// wiped but for its last 16 bytes, which are as they came: they may be a stateless reset.
     Drop,
+    /// Authentic, but it arrived before or is too old to tell: it is as if it had not arrived.
+    Duplicate,
     /// The connection must end.
     Fatal(TransportError),
 }
@@ -45,7 +46,7 @@ pub(super) fn accept(
     payload: Range<usize>,
 ) -> Result<Opened, OpenError> {
     if !window.is_new(header.number) {
-        return Err(OpenError::Drop);
+        return Err(OpenError::Duplicate);
     }
     if header.has_reserved_bits() {
         return Err(RESERVED.into());

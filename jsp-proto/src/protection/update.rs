@@ -106,6 +106,13 @@ impl DataKeys {
         }
     }
 
+    /// The receiving generation of a packet that was just opened, whose header has this phase bit.
+    pub const fn generation_opened(&self, phase: bool) -> u64 {
+        // Only the current generation and the one before it open anything.
+        let current = phase == (self.open_generation & 1 == 1);
+        if current { self.open_generation } else { self.open_generation.saturating_sub(1) }
+    }
+
     /// The key phase bit of the next packet's header.
     pub const fn phase(&self) -> bool {
         self.seal_generation & 1 == 1

@@ -200,6 +200,9 @@ impl Recovery {
                         self.reordering.on_reordered();
                     }
                 }
+                if sent.fate == Fate::Lost {
+                    sink.packet_late(now, space, PacketNumber(number));
+                }
                 gathered.add(number, &sent, |late| {
                     state.run.on_acked();
                     self.reordering.on_late(now, late.time, rtt)
@@ -302,6 +305,7 @@ impl Recovery {
                 state.ring.frames(&sent).for_each(|frame| sink.lost(space, frame));
             }
             state.ring.give_up(number, Fate::Lost);
+            sink.packet_lost(now, space, PacketNumber(number));
             tally.add(&sent);
             if sent.size > 0 && !sent.mtu_probe {
                 self.reordering.on_lost(now, sent.time);

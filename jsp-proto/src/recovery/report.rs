@@ -1,6 +1,6 @@
 //! What recovery tells the connection after an acknowledgement or a timeout.
 
-use crate::ids::Space;
+use crate::ids::{PacketNumber, Space};
 use crate::record::{AckSample, CongestionEvent, SentFrame};
 use crate::time::Time;
 use crate::wire::frame::EcnCounts;
@@ -13,6 +13,16 @@ pub trait Sink {
     fn acked(&mut self, space: Space, frame: SentFrame);
     /// It must be sent again, if it still matters. The peer may have it nevertheless.
     fn lost(&mut self, space: Space, frame: SentFrame);
+
+    /// A packet was declared lost, for those who count packets.
+    fn packet_lost(&mut self, now: Time, space: Space, number: PacketNumber) {
+        let _ = (now, space, number);
+    }
+
+    /// A packet that had been declared lost is acknowledged.
+    fn packet_late(&mut self, now: Time, space: Space, number: PacketNumber) {
+        let _ = (now, space, number);
+    }
 }
 
 /// What was lost.
