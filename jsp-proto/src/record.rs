@@ -105,6 +105,27 @@ pub struct CongestionEvent {
     pub ecn: bool,
 }
 
+/// What is held of something that a limit bounds, both in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// What is held now.
+    pub bytes: u64,
+    /// What may be held at most.
+    pub limit: u64,
+}
+
+impl Held {
+    /// `bytes` of at most `limit`.
+    pub const fn new(bytes: usize, limit: usize) -> Self {
+        Self { bytes: bytes as u64, limit: limit as u64 }
+    }
+
+    /// Whether it is too much.
+    pub const fn is_over(&self) -> bool {
+        self.bytes > self.limit
+    }
+}
+
 /// Where a datagram came from, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {

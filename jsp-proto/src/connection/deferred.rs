@@ -1,6 +1,6 @@
 //! Packets that came before their keys: those of a handshake may overtake one another.
 
-use crate::record::Received;
+use crate::record::{Held, Received};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -23,6 +23,12 @@ impl Deferred {
             self.packets.push_back((packet.to_vec(), *meta));
         }
         room
+    }
+
+    /// The memory that they take, by capacity.
+    pub(super) fn held(&self) -> Held {
+        let bytes = self.packets.iter().map(|(packet, _)| packet.capacity()).sum();
+        Held::new(bytes, MAX_DEFERRED * MAX_DEFERRED_LEN)
     }
 
     /// How many are kept.

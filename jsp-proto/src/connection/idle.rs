@@ -10,13 +10,15 @@ pub(super) struct Idle {
     keep_alive: Option<Duration>,
     /// When something was last received, or first sent after that.
     since: Time,
+    /// When something was last received.
+    received: Time,
     /// Whether an ack-eliciting packet was sent since the last one was received.
     sent: bool,
 }
 
 impl Idle {
     pub(super) fn new(now: Time, timeout: Option<Duration>, keep_alive: Option<Duration>) -> Self {
-        Self { timeout, keep_alive, since: now, sent: false }
+        Self { timeout, keep_alive, since: now, received: now, sent: false }
     }
 
     /// Takes the smaller of both ends' timeouts; 0 from the peer is none.
@@ -28,6 +30,7 @@ impl Idle {
 
     pub(super) fn on_received(&mut self, now: Time) {
         self.since = now;
+        self.received = now;
         self.sent = false;
     }
 
@@ -40,6 +43,16 @@ impl Idle {
     /// When something was last received, or first sent after that.
     pub(super) const fn since(&self) -> Time {
         self.since
+    }
+
+    /// When something was last received; the beginning, if nothing was.
+    pub(super) const fn received(&self) -> Time {
+        self.received
+    }
+
+    /// The timeout that both ends agreed on.
+    pub(super) const fn timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     /// When the connection counts as dead.

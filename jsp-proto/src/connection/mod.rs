@@ -10,6 +10,7 @@
 //! It owns no socket and no clock. Every call is legal at any time; a connection that has ended
 //! says so once, by [`Event::Closed`].
 
+pub mod audit;
 mod close;
 mod config;
 mod deferred;
@@ -27,6 +28,7 @@ mod streams;
 mod tap;
 mod timers;
 
+pub use audit::Audit;
 pub use config::TransportConfig;
 pub use establish::ExportError;
 pub(crate) use establish::{FirstFlight, OpenedInitial, Setup};

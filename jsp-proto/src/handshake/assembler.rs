@@ -1,6 +1,7 @@
 //! Handshake bytes that arrive in pieces, in any order.
 
 use crate::error::{Code, TransportError};
+use crate::record::Held;
 use alloc::vec::Vec;
 
 /// Puts pieces in order, within limits on how far ahead they lie and how many gaps are between them.
@@ -99,6 +100,15 @@ impl Assembler {
     /// Bytes held, in order or not.
     pub fn held(&self) -> usize {
         self.runs.iter().map(|run| run.bytes.len()).sum()
+    }
+
+    /// The memory that the pieces take, by capacity: at most twice the bytes that may be held, and what
+    /// tells the pieces apart.
+    pub fn memory(&self) -> Held {
+        let runs = self.runs.capacity() * size_of::<Run>();
+        let bytes: usize = self.runs.iter().map(|run| run.bytes.capacity()).sum();
+        let most = 2 * (self.max_len as usize + (self.max_gaps + 2) * size_of::<Run>());
+        Held::new(runs + bytes, most)
     }
 
     /// How many bytes were taken in all.

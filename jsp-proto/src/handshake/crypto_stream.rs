@@ -6,7 +6,7 @@ use super::messages::Kind;
 use super::outgoing::Outgoing;
 use crate::error::{Code, TransportError};
 use crate::ids::Space;
-use crate::record::SentFrame;
+use crate::record::{Held, SentFrame};
 use crate::wire::Writer;
 use alloc::vec::Vec;
 
@@ -86,6 +86,18 @@ impl CryptoStreams {
         limit: usize,
     ) -> usize {
         self.outgoing(space).map_or(0, |outgoing| outgoing.write(w, sent, limit))
+    }
+
+    /// The memory that both directions' buffers take.
+    pub(super) fn memory(&self) -> Held {
+        let each = self
+            .spaces
+            .iter()
+            .flat_map(|stream| [stream.incoming.memory(), stream.outgoing.memory()]);
+        each.fold(Held::default(), |all, one| Held {
+            bytes: all.bytes + one.bytes,
+            limit: all.limit + one.limit,
+        })
     }
 
     /// Bytes of messages sent or to be sent, and bytes of messages received.

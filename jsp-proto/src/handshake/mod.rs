@@ -61,7 +61,7 @@ pub use verify::{
 use crate::crypto::{CryptoError, Signature, Suite};
 use crate::error::TransportError;
 use crate::ids::{ConnectionId, Side, Space};
-use crate::record::SentFrame;
+use crate::record::{Held, SentFrame};
 use crate::rng::Rng;
 use crate::wire::Writer;
 use crate::wire::parameters::Parameters;
@@ -194,6 +194,11 @@ impl Handshake {
     /// Bytes of handshake messages that were received whole.
     pub fn bytes_received(&self) -> u32 {
         self.exchange().streams.totals().1
+    }
+
+    /// The memory that the messages in both directions take, by capacity.
+    pub fn memory(&self) -> Held {
+        self.exchange().streams.memory()
     }
 
     /// Which end this is.

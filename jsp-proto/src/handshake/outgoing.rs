@@ -1,7 +1,7 @@
 //! Handshake bytes that leave in pieces, until the peer has all of them.
 
 use super::ranges::Ranges;
-use crate::record::SentFrame;
+use crate::record::{Held, SentFrame};
 use crate::wire::frame::Frame;
 use crate::wire::{Writer, varint_len};
 use alloc::vec::Vec;
@@ -17,6 +17,9 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
+    /// More than all messages of one end take.
+    const MAX_LEN: usize = 16 << 10;
+
     /// Appends a message.
     pub(super) fn push(&mut self, message: &[u8]) {
         let start = self.len();
@@ -27,6 +30,13 @@ impl Outgoing {
     /// How many bytes there are in all.
     pub(super) fn len(&self) -> u32 {
         self.data.len() as u32
+    }
+
+    /// The memory held, by capacity. All messages of one end stay below [`Self::MAX_LEN`]; ranges are of
+    /// what packets cut them into.
+    pub(super) fn memory(&self) -> Held {
+        let ranges = self.to_send.capacity_bytes() + self.acked.capacity_bytes();
+        Held::new(self.data.capacity() + ranges, 3 * Self::MAX_LEN)
     }
 
     /// Whether something is to be sent, for the first time or again.

@@ -22,6 +22,11 @@ impl Ranges {
         self.0.iter().cloned()
     }
 
+    /// The memory that the ranges take.
+    pub(super) fn capacity_bytes(&self) -> usize {
+        self.0.capacity() * size_of::<Range<u32>>()
+    }
+
     /// Adds offsets.
     pub(super) fn insert(&mut self, mut range: Range<u32>) {
         if range.is_empty() {

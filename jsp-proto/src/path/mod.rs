@@ -78,6 +78,8 @@ pub struct Path {
     pacer: Pacer,
     mtud: Mtud,
     ecn: EcnValidation,
+    /// The largest packet that was acknowledged.
+    largest_acked: u16,
     /// The counts; measures are filled in when asked for.
     counts: PathStats,
 }
@@ -101,6 +103,7 @@ impl Path {
             pacer: Pacer::new(now, mtud.current()),
             mtud,
             ecn: EcnValidation::new(config.ecn),
+            largest_acked: 0,
             counts: PathStats::default(),
         }
     }
@@ -128,6 +131,32 @@ impl Path {
     /// The largest datagram to send.
     pub fn mtu(&self) -> u16 {
         self.mtud.current()
+    }
+
+    /// The size of datagrams that every path is taken to carry, whatever was tried.
+    pub fn assumed_mtu(&self) -> u16 {
+        self.mtud.assumed()
+    }
+
+    /// The size of the largest packet that was acknowledged, probes of the MTU included: the path carried
+    /// as much. 0 at first.
+    pub fn largest_acked(&self) -> u16 {
+        self.largest_acked
+    }
+
+    /// The congestion window, in bytes.
+    pub fn window(&self) -> u64 {
+        self.controller.window()
+    }
+
+    /// What spreads packets over the round trip.
+    pub fn pacer(&self) -> &Pacer {
+        &self.pacer
+    }
+
+    /// Bytes of the datagrams that came from the peer's address, and of those sent to it.
+    pub fn transferred(&self) -> (u64, u64) {
+        (self.counts.received_bytes, self.counts.sent_bytes)
     }
 
     /// The size of datagrams of data after `timeouts` probe timeouts in a row.
@@ -228,6 +257,8 @@ impl Path {
             self.spread_mtu();
         }
         self.mtud.on_data_acked(report.largest_size);
+        let largest = report.largest_size.max(report.mtu_probe.unwrap_or(0));
+        self.largest_acked = self.largest_acked.max(largest);
         if let Some(sample) = &report.sample {
             self.counts.acked_bytes += sample.acked;
             self.counts.delivery_rate = sample.delivery_rate.or(self.counts.delivery_rate);

@@ -118,6 +118,11 @@ impl Mtud {
         self.current
     }
 
+    /// The size that needs no proof.
+    pub fn assumed(&self) -> u16 {
+        self.config.min
+    }
+
     /// The size of the probe to send, if one is due. It is asked when the connection has time for it;
     /// no timer is set for its sake.
     pub fn next_probe(&self, now: Time) -> Option<u16> {

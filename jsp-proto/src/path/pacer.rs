@@ -81,6 +81,11 @@ impl Pacer {
         self.tokens = self.tokens.saturating_sub(u128::from(bytes) * BYTE);
     }
 
+    /// How many bytes may leave at once after a pause.
+    pub fn burst(&self) -> u64 {
+        self.capacity()
+    }
+
     fn capacity(&self) -> u64 {
         (BURST_PACKETS * self.mtu).max(self.rate.unwrap_or(0) / BURSTS_PER_SECOND)
     }

@@ -32,7 +32,7 @@ pub use ring::{CAPACITY, FRAME_CAPACITY};
 
 use crate::error::{Code, TransportError};
 use crate::ids::{Ecn, PacketNumber, Side, Space};
-use crate::record::{AckSample, CongestionEvent, SentFrame, SentPacket};
+use crate::record::{AckSample, CongestionEvent, Held, SentFrame, SentPacket};
 use crate::rng::Rng;
 use crate::rtt::Rtt;
 use crate::time::{Duration, Time};
@@ -107,6 +107,20 @@ impl Recovery {
     /// Bytes in flight in the handshake's spaces.
     pub fn handshake_in_flight(&self) -> u64 {
         self.spaces[Space::Initial.index()].bytes + self.spaces[Space::Handshake.index()].bytes
+    }
+
+    /// Bytes in flight in all spaces, summed over the packets that are outstanding: what
+    /// [`in_flight`](Self::in_flight) counts. It walks all sent packets that are remembered.
+    pub fn outstanding_bytes(&self) -> u64 {
+        self.spaces.iter().map(|state| state.ring.outstanding_bytes()).sum()
+    }
+
+    /// The memory that sent packets take, by capacity.
+    pub fn held(&self) -> Held {
+        self.spaces.iter().map(|state| state.ring.held()).fold(Held::default(), |all, one| Held {
+            bytes: all.bytes + one.bytes,
+            limit: all.limit + one.limit,
+        })
     }
 
     /// Whether a packet of `space` that must be acknowledged is outstanding.

@@ -17,7 +17,7 @@
 //! The ring holds memory in proportion to the packets in flight, at most [`CAPACITY`] of them.
 
 use crate::ids::{Ecn, PacketNumber};
-use crate::record::{SentFrame, SentPacket};
+use crate::record::{Held, SentFrame, SentPacket};
 use crate::time::{Duration, Time, nanos};
 use alloc::collections::VecDeque;
 use core::ops::RangeInclusive;
@@ -316,6 +316,24 @@ impl Ring {
     /// Whether the memory held is worth giving back when nothing is in flight.
     pub(super) fn is_large(&self) -> bool {
         self.slots.capacity() > SMALL || self.frames.capacity() > SMALL
+    }
+
+    /// Bytes of the packets that are outstanding, walked.
+    pub(super) fn outstanding_bytes(&self) -> u64 {
+        let outstanding = self.slots.iter().filter_map(|slot| match slot {
+            Slot::Sent(sent) if sent.fate == Fate::Outstanding => Some(u64::from(sent.size)),
+            _ => None,
+        });
+        outstanding.sum()
+    }
+
+    /// The memory held, by capacity. (Where a number is skipped, one slot more than [`CAPACITY`] is
+    /// needed, and a packet brings several frames: both rings may double once more.)
+    pub(super) fn held(&self) -> Held {
+        let slots = self.slots.capacity() * size_of::<Slot>();
+        let frames = self.frames.capacity() * size_of::<SentFrame>();
+        let most = CAPACITY * size_of::<Slot>() + FRAME_CAPACITY * size_of::<SentFrame>();
+        Held::new(slots + frames, 2 * most)
     }
 
     /// Forgets everything and gives the memory back; numbers go on from where they were.

@@ -33,6 +33,7 @@ mod config;
 mod count;
 mod event;
 mod input;
+mod memory;
 mod output;
 mod pool;
 mod queue;
@@ -47,4 +48,5 @@ mod tests;
 
 pub use config::StreamConfig;
 pub use event::{Chunk, ClosedStream, ReadError, StreamEvent, WriteError};
+pub use memory::StreamMemory;
 pub use streams::{StreamStats, Streams};

@@ -106,6 +106,11 @@ impl ChunkPool {
         Vec::with_capacity(want.next_power_of_two())
     }
 
+    /// Bytes that spares hold.
+    pub(super) const fn bytes(&self) -> usize {
+        self.spare_bytes
+    }
+
     /// Takes a chunk back.
     pub(super) fn give(&mut self, mut chunk: Vec<u8>) {
         if self.spare.len() < SPARES && self.spare_bytes + chunk.capacity() <= self.budget {

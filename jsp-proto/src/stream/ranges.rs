@@ -19,6 +19,11 @@ impl RangeSet {
         self.ranges.len()
     }
 
+    /// The memory that the ranges take, by capacity.
+    pub(super) fn capacity_bytes(&self) -> usize {
+        self.ranges.capacity() * size_of::<Range<u64>>()
+    }
+
     /// Whether nothing is in the set.
     pub(super) fn is_empty(&self) -> bool {
         self.ranges.is_empty()

@@ -15,8 +15,10 @@
 
 use super::pool::RingPool;
 use super::ranges::RangeSet;
+use crate::record::Held;
 use alloc::boxed::Box;
 use core::mem;
+use core::ops::Range;
 
 /// The stream arrived in more pieces than are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +110,13 @@ impl Ring {
             self.part_with_surplus(pool);
         }
         n
+    }
+
+    /// The memory that the pieces beyond the first gap take, by capacity, and the most for a window.
+    pub(super) fn island_memory(&self, window: u64) -> Held {
+        // One piece too many is noted before it is refused; a deque doubles.
+        let most = 2 * (max_islands(window) + 1) * size_of::<Range<u64>>();
+        Held::new(self.islands.capacity_bytes(), most)
     }
 
     /// Gives the buffer back if nothing is in it.
@@ -235,7 +244,7 @@ mod tests {
         let (mut pool, mut ring) = (RingPool::new(W as usize), Ring::default());
         let refused = (0..W / 2).find(|n| ring.insert(2 * n + 1, &[7], W, &mut pool).is_err());
         assert_eq!(refused, Some(max_islands(W) as u64));
-        let ranges = (max_islands(W) + 1).next_power_of_two() * size_of::<core::ops::Range<u64>>();
+        let ranges = (max_islands(W) + 1).next_power_of_two() * size_of::<Range<u64>>();
         assert!(ranges + pool.bytes() <= 2 * W as usize);
     }
 

@@ -67,6 +67,17 @@ impl SendBuffer {
         self.end - self.base
     }
 
+    /// The memory held: own chunks by capacity, shared ones by what of them is not acknowledged (whose
+    /// memory they keep, only their owner knows), ranges by capacity.
+    pub(super) fn memory(&self) -> usize {
+        let data = self.chunks.iter().map(|chunk| match &chunk.data {
+            Data::Own(own) => own.capacity(),
+            Data::Shared(_) => (chunk.end() - self.base.max(chunk.start)) as usize,
+        });
+        let chunks = self.chunks.capacity() * size_of::<Chunk>();
+        data.sum::<usize>() + chunks + self.acked.capacity_bytes() + self.lost.capacity_bytes()
+    }
+
     /// Offset of the first byte that was never sent.
     pub(super) const fn unsent(&self) -> u64 {
         self.unsent

@@ -1,6 +1,7 @@
 //! Stories of two connections, told at the level of packets.
 
 mod amplification;
+mod audit;
 mod clock;
 mod ending;
 mod extremes;
@@ -12,3 +13,4 @@ mod malformed;
 mod mitm;
 mod pair;
 mod permissions;
+mod tap;
