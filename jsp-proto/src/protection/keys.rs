@@ -9,7 +9,7 @@
 //! Sealing and opening allocate nothing and copy nothing; each is one call of the AEAD and one of
 //! the header cipher.
 
-use super::label::expand_label;
+use super::label::{expand_label, expand_secret};
 use crate::crypto::{
     CryptoError, HeaderKey, KEY_LEN, NONCE_LEN, PacketKey, Provider, SAMPLE_LEN, Secret, Suite,
     TAG_LEN,
@@ -105,6 +105,21 @@ impl SealKey {
             cipher: Cipher::new(provider, suite, secret),
             header: header_key(provider, suite, secret),
         }
+    }
+
+    /// The keys of a Data generation: those of the first traffic secret, after `generation` key updates.
+    /// The header key stays that of the first (RFC 9001, section 6.1). A connection keeps its own; this is for who
+    /// has the secret from a [`KeyLog`](crate::handshake::KeyLog) and seals what a hostile peer would send.
+    pub fn of_generation(
+        provider: &dyn Provider,
+        suite: Suite,
+        first: &Secret,
+        generation: u64,
+    ) -> Self {
+        let secret = (0..generation)
+            .fold(first.clone(), |secret, _| expand_secret(provider, &secret, b"ku", b""));
+        let cipher = Cipher::new(provider, suite, &secret);
+        Self { cipher, header: header_key(provider, suite, first) }
     }
 
     /// Seals a packet in place and protects its header. `packet` is the whole packet: its header
