@@ -20,6 +20,7 @@ pub(super) struct HeaderFields<'a> {
 
 /// A packet whose frames are written but which is not sealed: it may still be padded.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about a packet")]
 pub(super) struct Draft {
     pub(super) space: Space,
     pub(super) number: PacketNumber,

@@ -89,6 +89,7 @@ enum Attempt {
 }
 
 /// What became of a datagram.
+#[expect(clippy::large_enum_variant, reason = "moved once, never stored")]
 pub(super) enum Outcome {
     /// Kept or dropped; there is nothing to say.
     Silence,

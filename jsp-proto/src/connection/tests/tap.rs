@@ -113,7 +113,7 @@ fn each_end_receives_what_the_other_sent_from_the_first_packet_on() {
     let (mut pair, book) = tapped();
     pair.run(MS(300));
     let id = pair.client.open_stream(Dir::Uni).unwrap();
-    pair.client.write(id, &[7; 50_000]).unwrap();
+    pair.client.write(id, &vec![7; 50_000]).unwrap();
     pair.client.update_keys();
     pair.run(MS(1000));
     assert_eq!(pair.server().stats().streams.received, 50_000);
@@ -154,7 +154,7 @@ fn losses_late_arrivals_and_refusals_are_told() {
     let (mut pair, book) = tapped();
     pair.run(MS(300));
     let id = pair.client.open_stream(Dir::Uni).unwrap();
-    pair.client.write(id, &[7; 20_000]).unwrap();
+    pair.client.write(id, &vec![7; 20_000]).unwrap();
     let before = book.of(Side::Client, |notes| notes.sent.len());
     let mut held = None;
     pair.run_with(MS(20), |from_client, datagram| {
@@ -189,7 +189,7 @@ fn a_packet_that_was_given_up_and_arrives_in_time_is_late() {
     let (mut pair, book) = tapped();
     pair.run(MS(300));
     let id = pair.client.open_stream(Dir::Uni).unwrap();
-    pair.client.write(id, &[7; 20_000]).unwrap();
+    pair.client.write(id, &vec![7; 20_000]).unwrap();
     let mut held = Vec::new();
     pair.run_with(MS(15), |from_client, datagram| {
         if from_client && held.is_empty() {
