@@ -1,10 +1,13 @@
 //! Requests and answers.
 
 use super::App;
+use super::answer::{Echoed, echo};
 use super::content::Content;
+use super::reader::{Heard, Reader};
+use super::writer::{Writer, Written};
 use jsp_proto::connection::{Connection, Event};
 use jsp_proto::ids::{Dir, StreamId};
-use jsp_proto::stream::{ReadError, StreamEvent, WriteError};
+use jsp_proto::stream::StreamEvent;
 use jsp_proto::time::{Duration, Time};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +25,9 @@ pub struct Asker {
 #[derive(Debug)]
 struct Question {
     since: Time,
-    written: u64,
-    read: u64,
+    /// Until all is written.
+    writer: Option<Writer>,
+    reader: Reader,
 }
 
 impl Asker {
@@ -40,49 +44,26 @@ impl Asker {
 
     fn write(&mut self, connection: &mut Connection, id: StreamId) -> Result<(), String> {
         let Some(question) = self.asked.get_mut(&id) else { return Ok(()) };
-        let mut chunk = [0; 4096];
-        while question.written < self.size {
-            let n = chunk.len().min(usize::try_from(self.size - question.written).unwrap_or(4096));
-            Content::new(id.0).fill(question.written, &mut chunk[..n]);
-            match connection.write(id, &chunk[..n]) {
-                Ok(taken) => question.written += taken as u64,
-                Err(WriteError::Blocked) => return Ok(()),
-                Err(_) if connection.is_closed() => return Ok(()),
-                Err(error) => return Err(format!("writing {id:?} failed: {error:?}")),
-            }
-            if question.written == self.size {
-                connection.finish(id).map_err(|e| format!("finishing {id:?} failed: {e:?}"))?;
-            }
+        let Some(writer) = &mut question.writer else { return Ok(()) };
+        match writer.write(connection, id)? {
+            Written::Blocked | Written::Closed => {}
+            Written::All => question.writer = None,
+            Written::Stopped(code) => return Err(format!("{id:?} was stopped, with {code:?}")),
         }
         Ok(())
     }
 
     fn read(&mut self, now: Time, connection: &mut Connection, id: StreamId) -> Result<(), String> {
         let Some(question) = self.asked.get_mut(&id) else { return Ok(()) };
-        let mut chunk = [0; 4096];
-        loop {
-            match connection.read(id, &mut chunk) {
-                Ok(n) => {
-                    Content::new(id.0)
-                        .check(question.read, &chunk[..n])
-                        .map_err(|at| format!("the answer on {id:?} is wrong at {at}"))?;
-                    question.read += n as u64;
-                }
-                Err(ReadError::Finished) if question.read == self.size => {
-                    self.times.push(now - question.since);
-                    self.asked.remove(&id);
-                    return Ok(());
-                }
-                Err(ReadError::Blocked) => return Ok(()),
-                Err(_) if connection.is_closed() => return Ok(()),
-                Err(error) => {
-                    return Err(format!(
-                        "the answer on {id:?} ended at {}: {error:?}",
-                        question.read
-                    ));
-                }
+        match question.reader.read(connection, id, u64::MAX)?.1 {
+            Heard::Enough | Heard::Blocked | Heard::Closed => {}
+            Heard::All => {
+                self.times.push(now - question.since);
+                self.asked.remove(&id);
             }
+            Heard::Reset(code) => return Err(format!("{id:?} was reset, with {code:?}")),
         }
+        Ok(())
     }
 }
 
@@ -111,7 +92,10 @@ impl App for Asker {
             };
             self.to_ask -= 1;
             self.next = self.next.map(|next| next + self.gap);
-            self.asked.insert(id, Question { since: now, written: 0, read: 0 });
+            let content = Content::new(id.0);
+            let writer = Some(Writer::new(content, self.size));
+            let reader = Reader::new(content, self.size);
+            self.asked.insert(id, Question { since: now, writer, reader });
             self.write(connection, id)?;
         }
         Ok(())
@@ -148,27 +132,15 @@ impl Echo {
         if !self.open.contains(&id) {
             return Ok(());
         }
-        loop {
-            let closed = connection.is_closed();
-            let heard = match connection.peek(id) {
-                Ok(chunk) => chunk.data[..chunk.data.len().min(4096)].to_vec(),
-                Err(ReadError::Blocked) => return Ok(()),
-                Err(ReadError::Finished) => {
-                    self.open.remove(&id);
-                    self.answered += 1;
-                    return connection
-                        .finish(id)
-                        .or_else(|e| if connection.is_closed() { Ok(()) } else { Err(e) })
-                        .map_err(|e| format!("finishing {id:?} failed: {e:?}"));
-                }
-                Err(_) if closed => return Ok(()),
-                Err(error) => return Err(format!("reading {id:?} failed: {error:?}")),
-            };
-            match connection.write(id, &heard) {
-                Ok(taken) => connection.consume(id, taken),
-                Err(WriteError::Blocked) => return Ok(()),
-                Err(_) if connection.is_closed() => return Ok(()),
-                Err(error) => return Err(format!("writing {id:?} failed: {error:?}")),
+        match echo(connection, id, u64::MAX, |_| Ok(()))?.1 {
+            Echoed::Enough | Echoed::Blocked | Echoed::Closed => Ok(()),
+            Echoed::All => {
+                self.open.remove(&id);
+                self.answered += 1;
+                Ok(())
+            }
+            Echoed::Reset(code) | Echoed::Stopped(code) => {
+                Err(format!("{id:?} was abandoned, with {code:?}"))
             }
         }
     }

@@ -1,15 +1,70 @@
-//! What runs on a connection: sans-IO applications, and some that tests need again and again.
+//! What runs on a connection: sans-IO applications, your own or one of these.
 //!
-//! [`Source`] sends bulk data whose every byte follows from its position, and [`Sink`] checks that it
-//! arrives in order, exactly once. [`Asker`] asks questions, [`Echo`] answers, and the answers are
-//! timed. [`Idle`] does nothing.
+//! | application | what it does |
+//! |---|---|
+//! | [`Source`], [`Sink`] | sends bulk data whose every byte follows from its position; checks that it arrives in order, exactly once |
+//! | [`Asker`], [`Echo`] | asks questions and times the answers; answers |
+//! | [`Player`] | all of that at both ends, as it is told: what runs behind scenarios |
+//! | [`Idle`] | nothing |
+//!
+//! # An application of your own
+//!
+//! Implement [`App`] for a struct with what the application knows. It is called when something
+//! happened on its connection ([`App::on_event`]), then once everything of an instant has been told
+//! ([`App::poll`]), and whenever [`App::next_timeout`] has come. It calls the connection directly, as
+//! any user of the engine does: open, write, finish, read, close.
+//!
+//! ```
+//! use jsp_proto::connection::{Connection, Event};
+//! use jsp_proto::ids::Dir;
+//! use jsp_proto::time::Time;
+//! use jsp_sim::app::{App, Idle};
+//! use jsp_sim::{link::Link, ms, pair::Scenario};
+//!
+//! /// Says hello on a stream.
+//! #[derive(Debug, Default)]
+//! struct Greeter {
+//!     said: bool,
+//! }
+//!
+//! impl App for Greeter {
+//!     fn on_event(&mut self, _: Time, connection: &mut Connection, event: &Event) -> Result<(), String> {
+//!         if let Event::Connected = event {
+//!             let id = connection.open_stream(Dir::Uni).ok_or("no stream is allowed")?;
+//!             connection.write(id, b"hello").map_err(|error| error.to_string())?;
+//!             connection.finish(id).map_err(|error| error.to_string())?;
+//!             self.said = true;
+//!         }
+//!         Ok(())
+//!     }
+//!
+//!     fn is_done(&self) -> bool {
+//!         self.said
+//!     }
+//! }
+//!
+//! let path = Link::new().delay(ms(20)).loss(0.1);
+//! let report = Scenario::new(1).link(&path).client_app(Greeter::default()).run().unwrap();
+//! assert!(report.is_success());
+//! ```
+//!
+//! What makes applications easy to test here makes them deterministic: they ask no clock, draw from no
+//! random source but a seeded one of their own, and let no hash map decide an order. `examples/chat.rs`
+//! is a longer one, with a tutorial.
 
+mod answer;
 mod bulk;
 pub mod content;
 mod echo;
+mod pace;
+mod player;
+mod reader;
+mod writer;
 
 pub use bulk::{Sink, Source};
 pub use echo::{Asker, Echo};
+pub use pace::Pace;
+pub use player::{Abandon, Part, Player};
 
 use jsp_proto::connection::{Connection, Event};
 use jsp_proto::time::Time;

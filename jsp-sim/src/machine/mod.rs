@@ -203,6 +203,19 @@ impl Machine {
         Some(result)
     }
 
+    /// Does something to a connection and its application, if that is an `A`, and settles it.
+    pub fn with_app<A: App, R>(
+        &mut self,
+        context: &mut Context<'_>,
+        handle: ConnectionHandle,
+        action: impl FnOnce(&mut Connection, &mut A) -> R,
+    ) -> Option<R> {
+        let (connection, app) = self.sessions.get_mut(&handle)?.parts()?;
+        let result = action(connection, app);
+        self.settle(context, handle);
+        Some(result)
+    }
+
     /// Loses everything that a crash loses, sessions, keys of the running process and all; what is kept
     /// on disk is in `config`. Sessions are neither closed nor reported on.
     pub fn restart(&mut self, config: EndpointConfig, seed: &Seed) {

@@ -44,6 +44,12 @@ impl Session {
     pub fn app<A: App>(&self) -> Option<&A> {
         (&*self.app as &dyn Any).downcast_ref()
     }
+
+    /// The connection and its application, if that is an `A`.
+    pub(super) fn parts<A: App>(&mut self) -> Option<(&mut Connection, &mut A)> {
+        let app = (&mut *self.app as &mut dyn Any).downcast_mut()?;
+        Some((&mut self.connection, app))
+    }
 }
 
 /// What a session heard from its connection.
@@ -60,29 +66,46 @@ impl Session {
         handle: ConnectionHandle,
     ) -> Result<Heard, Violation> {
         let mut heard = Heard { anything: false, requests: Vec::new() };
-        while let Some(event) = self.connection.poll_event() {
-            heard.anything = true;
-            context.note(u64::from(handle.index), format!("{event:?}").as_bytes());
-            if let Some((_, reason)) = &self.closed {
-                let what = format!("{event:?} after the connection was closed: {reason}");
-                return Err(Violation::new(Rule::Closed, what));
+        let mut next = self.connection.poll_event();
+        loop {
+            while let Some(event) = next.take().or_else(|| self.connection.poll_event()) {
+                self.hear_event(context, handle, &mut heard, &event)?;
             }
-            match &event {
-                Event::Sign(request) => {
-                    heard.requests.push(request.clone());
-                    continue;
-                }
-                Event::Connected => self.connected = Some(context.now),
-                Event::Confirmed => self.confirmed = Some(context.now),
-                Event::Closed(reason) => self.closed = Some((context.now, reason.clone())),
-                Event::Stream(_) => {}
+            let polled = self.app.poll(context.now, &mut self.connection);
+            polled.map_err(|what| Violation::new(Rule::Application, what))?;
+            // What the application does may make room, or end something, and it hears of that.
+            next = self.connection.poll_event();
+            if next.is_none() {
+                return Ok(heard);
             }
-            let heard = self.app.on_event(context.now, &mut self.connection, &event);
-            heard.map_err(|what| Violation::new(Rule::Application, what))?;
         }
-        let polled = self.app.poll(context.now, &mut self.connection);
-        polled.map_err(|what| Violation::new(Rule::Application, what))?;
-        Ok(heard)
+    }
+
+    fn hear_event(
+        &mut self,
+        context: &mut Context<'_>,
+        handle: ConnectionHandle,
+        heard: &mut Heard,
+        event: &Event,
+    ) -> Result<(), Violation> {
+        heard.anything = true;
+        context.note(u64::from(handle.index), format!("{event:?}").as_bytes());
+        if let Some((_, reason)) = &self.closed {
+            let what = format!("{event:?} after the connection was closed: {reason}");
+            return Err(Violation::new(Rule::Closed, what));
+        }
+        match event {
+            Event::Sign(request) => {
+                heard.requests.push(request.clone());
+                return Ok(());
+            }
+            Event::Connected => self.connected = Some(context.now),
+            Event::Confirmed => self.confirmed = Some(context.now),
+            Event::Closed(reason) => self.closed = Some((context.now, reason.clone())),
+            Event::Stream(_) => {}
+        }
+        let result = self.app.on_event(context.now, &mut self.connection, event);
+        result.map_err(|what| Violation::new(Rule::Application, what))
     }
 
     pub(super) fn next_timeout(&self) -> Option<Time> {
