@@ -39,6 +39,11 @@ impl Events {
         self.queue.push_back(event);
     }
 
+    /// Whether the last event was taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.closed && self.queue.is_empty()
+    }
+
     /// The next event, unless it is the last one, for which [`Self::pop_closed`] asks.
     pub(super) fn pop(&mut self) -> Option<Event> {
         if matches!(self.queue.front(), Some(Event::Closed(_))) {

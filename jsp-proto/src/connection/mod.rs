@@ -146,6 +146,9 @@ pub struct Connection {
 impl Connection {
     /// What happened, oldest first.
     pub fn poll_event(&mut self) -> Option<Event> {
+        if self.events.is_over() {
+            return None;
+        }
         self.events
             .pop()
             .or_else(|| self.streams.poll_event().map(Event::Stream))

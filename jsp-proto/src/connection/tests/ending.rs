@@ -2,11 +2,11 @@
 //! ends once, and then it is quiet.
 
 use super::pair::{Pair, client_address, closed, craft, fault, from, server_address};
-use crate::connection::{Connection, Event};
+use crate::connection::{Connection, Event, TransportConfig};
 use crate::crypto::CryptoError;
 use crate::error::{AppCode, CloseReason, Code};
 use crate::ids::{Dir, Side, Space, StreamId};
-use crate::stream::StreamEvent;
+use crate::stream::{StreamConfig, StreamEvent, WriteError};
 use crate::time::Duration;
 use crate::wire::frame::{AppCloseFrame, Frame, NewConnectionId, ResetToken, TransportCloseFrame};
 use alloc::vec;
@@ -299,4 +299,21 @@ fn extra_polls_change_nothing() {
     let (plain, polled) = (story(false), story(true));
     assert_eq!(plain.len(), polled.len());
     assert!(plain == polled, "the same bytes");
+}
+
+#[test]
+fn nothing_follows_the_event_that_tells_of_the_end() {
+    let streams = StreamConfig { send_buffer: 1000, ..StreamConfig::default() };
+    let config = TransportConfig { streams, ..TransportConfig::default() };
+    let mut pair = Pair::with(config, TransportConfig::default());
+    pair.run(MS(500));
+    let [full, waiting] = [0; 2].map(|_| pair.client.open_stream(Dir::Uni).unwrap());
+    assert_eq!(pair.client.write(full, &[7; 2000]), Ok(1000));
+    assert_eq!(pair.client.write(waiting, b"x"), Err(WriteError::Blocked));
+    pair.client.close(pair.now, AppCode(1), b"");
+    let last = core::iter::from_fn(|| pair.client.poll_event()).last();
+    assert!(matches!(last, Some(Event::Closed(_))));
+    // It makes room for the other writer, whom that helps no more.
+    pair.client.reset(full, AppCode(2)).unwrap();
+    assert!(pair.client.poll_event().is_none());
 }
