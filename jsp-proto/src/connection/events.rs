@@ -2,6 +2,7 @@
 
 use crate::error::CloseReason;
 use crate::handshake::SignRequest;
+use crate::planted::{self, Bug};
 use crate::stream::StreamEvent;
 use alloc::collections::VecDeque;
 
@@ -32,7 +33,7 @@ pub(super) struct Events {
 impl Events {
     /// Queues an event; nothing follows [`Event::Closed`].
     pub(super) fn push(&mut self, event: Event) {
-        if self.closed {
+        if self.closed && !planted::is(Bug::EventAfterClose) {
             return;
         }
         self.closed = matches!(event, Event::Closed(_));

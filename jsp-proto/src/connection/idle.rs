@@ -1,5 +1,6 @@
 //! Silence: when it ends a connection, and when it is broken.
 
+use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
 
 /// Ends a silent connection, and keeps one alive where that was asked for (RFC 9000, section 10.1).
@@ -35,7 +36,7 @@ impl Idle {
     }
 
     pub(super) fn on_sent(&mut self, now: Time) {
-        if !core::mem::replace(&mut self.sent, true) {
+        if !core::mem::replace(&mut self.sent, true) && !planted::is(Bug::IdleInFlight) {
             self.since = now;
         }
     }

@@ -4,10 +4,11 @@ use super::packet::{self, Draft, HeaderFields};
 use super::spaces::Spaces;
 use super::{Connection, Phase};
 use crate::crypto::TAG_LEN;
-use crate::ids::{ConnectionId, Ecn, PathId, Side, Space};
+use crate::ids::{ConnectionId, Ecn, PacketNumber, PathId, Side, Space};
 use crate::path::Quota;
+use crate::planted::{self, Bug};
 use crate::record::{SentFrame, SentPacket, Transmit};
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use crate::wire::frame::{AckFrame, Frame};
 use crate::wire::header::FIXED;
 use crate::wire::parameters::MIN_DATAGRAM;
@@ -180,14 +181,17 @@ impl Connection {
 
     /// How many bytes that count as in flight may be sent now.
     fn data_budget(&mut self, now: Time) -> u64 {
-        self.paced_until = None;
+        let before = self.paced_until.take();
         if self.recovery.is_full(Space::Data) || !self.wants_data() {
             return 0;
         }
         match self.path.quota(now, self.recovery.in_flight()) {
             Quota::Open(bytes) => bytes,
             Quota::Window => 0,
-            Quota::Paced(at) => {
+            Quota::Paced(mut at) => {
+                if let (true, Some(before)) = (planted::is(Bug::PollChangesState), before) {
+                    at = at.max(before + Duration::from_micros(100));
+                }
                 self.paced_until = Some(at);
                 0
             }
@@ -261,7 +265,13 @@ impl Connection {
 
     /// Begins a packet at `at`; returns it with the offset of its frames.
     fn begin(&mut self, space: Space, datagram: &mut [u8], at: usize) -> Option<(Draft, usize)> {
-        let number = self.recovery.next_number(space, &mut self.rng);
+        let mut number = self.recovery.next_number(space, &mut self.rng);
+        if planted::is(Bug::NumberReused)
+            && self.recovery.probes(Space::Data) > 1
+            && space == Space::Data
+        {
+            number = PacketNumber(number.0.saturating_sub(1));
+        }
         let dcid = self.remote_ids.current();
         let scid = match space {
             Space::Data => ConnectionId::EMPTY,

@@ -3,6 +3,7 @@
 use super::{Connection, Phase};
 use crate::error::CloseReason;
 use crate::ids::Space;
+use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
 
 /// A connection from which nothing was heard for so long gives back what memory it does not need.
@@ -60,7 +61,7 @@ impl Connection {
         }
         if self.tidy_at().is_some_and(|at| at <= now) {
             self.streams.release_memory();
-            self.untidy = false;
+            self.untidy = planted::is(Bug::TimeoutInPast);
         }
         if let Some(keys) = &mut self.spaces.data_keys {
             keys.expire(now, pto);

@@ -1,5 +1,7 @@
 //! At most three bytes out for each byte in, until the peer's address is proved (RFC 9000, section 8).
 
+use crate::planted::{self, Bug};
+
 /// RFC 9000, section 8.1: "three times the amount of data received".
 const FACTOR: u64 = 3;
 
@@ -38,8 +40,9 @@ impl Amplification {
     }
 
     /// How many bytes may be sent.
-    pub const fn budget(&self) -> u64 {
-        if self.validated { u64::MAX } else { self.budget }
+    pub fn budget(&self) -> u64 {
+        let free = self.validated || planted::is(Bug::AmplificationIgnored);
+        if free { u64::MAX } else { self.budget }
     }
 }
 

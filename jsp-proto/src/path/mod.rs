@@ -24,6 +24,7 @@ pub use stats::PathStats;
 
 use crate::congestion::{Controller, ControllerFactory, CubicFactory};
 use crate::ids::{Ecn, PacketNumber, Space};
+use crate::planted::{self, Bug};
 use crate::record::{CongestionEvent, SentPacket};
 use crate::recovery::{AckReport, INITIAL_RTT, LossReport, TimeoutReport};
 use crate::rtt::Rtt;
@@ -208,11 +209,13 @@ impl Path {
     /// probes.
     pub fn quota(&self, now: Time, in_flight: u64) -> Quota {
         let mtu = u64::from(self.mtu());
+        let in_flight = if planted::is(Bug::WindowIgnored) { 0 } else { in_flight };
         let room = self.controller.window().saturating_sub(in_flight);
         if room < mtu {
             return Quota::Window;
         }
-        let allowance = self.pacer.allowance(now);
+        let unpaced = planted::is(Bug::PacingIgnored);
+        let allowance = if unpaced { u64::MAX } else { self.pacer.allowance(now) };
         if allowance >= mtu {
             return Quota::Open(room.min(allowance));
         }

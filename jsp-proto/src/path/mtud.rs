@@ -16,6 +16,7 @@
 //! begin to vanish while smaller ones arrive (a black hole), the path falls back to the minimum and
 //! searches anew; probe timeouts make datagrams small, so that there are smaller ones.
 
+use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
 
 /// Sizes that are tried first: what fits 1500- and 9000-byte links under IPv6 and IPv4, and one that
@@ -178,6 +179,9 @@ impl Mtud {
         }
         self.probe = None;
         self.losses += 1;
+        if planted::is(Bug::MtuOfLostProbe) {
+            self.current = self.current.max(size);
+        }
         if self.losses >= ATTEMPTS {
             self.losses = 0;
             self.high = size - 1;

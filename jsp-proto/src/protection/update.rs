@@ -26,6 +26,7 @@ use super::window::ReceivedWindow;
 use crate::crypto::{Provider, Secret, Suite};
 use crate::error::{Code, TransportError};
 use crate::ids::{PacketNumber, PathId};
+use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
 use crate::wire::header::KEY_PHASE;
 use alloc::sync::Arc;
@@ -133,7 +134,7 @@ impl DataKeys {
         number_at: usize,
         number_len: usize,
     ) -> Result<(), TransportError> {
-        debug_assert!(number >= self.sealed_to);
+        debug_assert!(number >= self.sealed_to || planted::is(Bug::NumberReused));
         self.limits.count_sealed()?;
         self.sealed_to = number.next();
         self.answered = true;
@@ -224,7 +225,7 @@ impl DataKeys {
     fn advance_open(&mut self, now: Time) {
         let Some(Next { spare, secret }) = self.next.take() else { return };
         let cipher = self.open.replace(spare.cipher);
-        self.previous = Some(Spare { cipher, since: now });
+        self.previous = (!planted::is(Bug::EarlyKeyDrop)).then_some(Spare { cipher, since: now });
         self.open_secret = secret;
         self.open_generation += 1;
         self.answered = false;

@@ -9,6 +9,7 @@
 //! The bit of a number lies at its low 10 bits: sliding clears bits and moves none.
 
 use crate::ids::PacketNumber;
+use crate::planted::{self, Bug};
 use core::ops::RangeInclusive;
 
 /// How many numbers the window holds.
@@ -131,6 +132,13 @@ impl ReceivedRanges<'_> {
         }
         None
     }
+
+    /// Whether the two numbers below `first` are both missing: where there is room for a planted bug.
+    fn misses_two_below(&self, first: u64) -> bool {
+        let missing = self.largest_below(first, u64::MAX);
+        missing
+            .is_some_and(|missing| self.largest_below(missing, u64::MAX) == missing.checked_sub(1))
+    }
 }
 
 impl Iterator for ReceivedRanges<'_> {
@@ -138,7 +146,10 @@ impl Iterator for ReceivedRanges<'_> {
 
     fn next(&mut self) -> Option<RangeInclusive<u64>> {
         let last = self.largest_below(self.end, 0)?;
-        let first = self.largest_below(last, u64::MAX).map_or(self.low, |missing| missing + 1);
+        let mut first = self.largest_below(last, u64::MAX).map_or(self.low, |missing| missing + 1);
+        if planted::is(Bug::AckRange) && self.misses_two_below(first) {
+            first -= 1;
+        }
         self.end = first;
         Some(first..=last)
     }

@@ -32,6 +32,7 @@ pub use ring::{CAPACITY, FRAME_CAPACITY};
 
 use crate::error::{Code, TransportError};
 use crate::ids::{Ecn, PacketNumber, Side, Space};
+use crate::planted::{self, Bug};
 use crate::record::{AckSample, CongestionEvent, Held, SentFrame, SentPacket};
 use crate::rng::Rng;
 use crate::rtt::Rtt;
@@ -196,7 +197,7 @@ impl Recovery {
             TransportError::new(Code::PROTOCOL_VIOLATION, reason).in_frame(kind::ACK)
         };
         let state = &mut self.spaces[space.index()];
-        if ack.largest.0 >= state.ring.next() {
+        if ack.largest.0 >= state.ring.next() && !planted::is(Bug::AckOfUnsent) {
             return Err(never_sent(ring::NeverSent));
         }
         let prior_in_flight = self.in_flight;
@@ -215,6 +216,9 @@ impl Recovery {
                     }
                 }
                 if sent.fate == Fate::Lost {
+                    if planted::is(Bug::SpuriousInFlight) {
+                        self.in_flight += u64::from(sent.size);
+                    }
                     sink.packet_late(now, space, PacketNumber(number));
                 }
                 gathered.add(number, &sent, |late| {
@@ -370,6 +374,11 @@ impl Recovery {
         // The probe timeout of another space may have gone by meanwhile.
         match self.probe_time(rtt, context) {
             Some((at, space)) if at <= now => {
+                if planted::is(Bug::LateTick) && now - at > Duration::from_millis(5) {
+                    self.spaces[space.index()].last_eliciting = FOR_GOOD;
+                    self.last_activity = FOR_GOOD;
+                    return report;
+                }
                 self.backoff.on_expired(now);
                 self.last_activity = now;
                 self.probe(space, sink);

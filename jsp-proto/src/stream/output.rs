@@ -9,6 +9,7 @@ use super::send::Piece;
 use super::send_buffer::SendBuffer;
 use super::streams::Streams;
 use crate::ids::{Dir, StreamId};
+use crate::planted::{self, Bug};
 use crate::record::SentFrame;
 use crate::wire::frame::{Frame, StreamHeader};
 use crate::wire::{Full, Writer, varint_len};
@@ -189,6 +190,9 @@ impl Streams {
             let len = piece.range.end - piece.range.start;
             if piece.again {
                 self.retransmitted += len;
+                if planted::is(Bug::CreditTwice) {
+                    let _ = self.send_credit.spend(len.min(credit));
+                }
             } else {
                 self.unsent -= len;
                 let outcome = self.send_credit.spend(len);

@@ -15,6 +15,7 @@
 
 use super::pool::RingPool;
 use super::ranges::RangeSet;
+use crate::planted::{self, Bug};
 use crate::record::Held;
 use alloc::boxed::Box;
 use core::mem;
@@ -75,7 +76,11 @@ impl Ring {
         }
         // The first copy of a byte counts: what may already have been lent does not change.
         let known = self.ready.saturating_sub(offset) as usize;
-        let (start, data) = (offset.max(self.ready), data.get(known..).unwrap_or_default());
+        let mut new = data.get(known..).unwrap_or_default();
+        if planted::is(Bug::DeliverTwice) {
+            new = data.get(..new.len()).unwrap_or_default();
+        }
+        let (start, data) = (offset.max(self.ready), new);
         self.reserve((end - self.read) as usize, window as usize, pool);
         self.put(start, data);
         if start > self.ready {

@@ -30,6 +30,7 @@ use super::pool::ChunkPool;
 use super::send_buffer::SendBuffer;
 use crate::error::AppCode;
 use crate::flow::SendCredit;
+use crate::planted::{self, Bug};
 use core::ops::Range;
 
 /// The states of a sending part.
@@ -159,7 +160,7 @@ impl SendPart {
 
     /// What is to be sent that takes no credit: lost data, or the end of the stream alone.
     pub(super) fn urgent(&self) -> Option<Piece> {
-        let finished = self.is_finished();
+        let finished = self.is_finished() && !planted::is(Bug::FinLost);
         if let Some(range) = self.buffer.lost() {
             return Some(Piece {
                 fin: finished && range.end == self.buffer.end(),
@@ -220,7 +221,7 @@ impl SendPart {
             return;
         }
         self.buffer.mark_lost(range);
-        if fin && self.fin == Fin::InFlight {
+        if fin && self.fin == Fin::InFlight && !planted::is(Bug::FinLost) {
             self.fin = Fin::Pending;
         }
     }
