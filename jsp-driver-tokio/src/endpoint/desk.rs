@@ -12,7 +12,6 @@ use jsp_proto::error::{AppCode, TransportError};
 use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::record::Transmit;
 use jsp_proto::rng::{Rng, Seed};
-use jsp_proto::time::Time;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -226,7 +225,7 @@ impl Desk {
     }
 
     /// Who has gone leaves the table.
-    pub(super) fn release(&self, gone: &mut Vec<ConnectionHandle>, now: Time) {
+    pub(super) fn release(&self, gone: &mut Vec<ConnectionHandle>) {
         if gone.is_empty() {
             return;
         }
@@ -238,7 +237,6 @@ impl Desk {
             }
             book.router.release(handle);
         }
-        book.router.handle_timeout(now);
         if book.count == 0 {
             self.idle.notify_waiters();
         }

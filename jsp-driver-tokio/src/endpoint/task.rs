@@ -123,7 +123,13 @@ impl Task {
 
     /// Ends the turn; `true` if the next is to follow at once.
     fn plan(&mut self, cx: &mut Context<'_>, now: Time) -> bool {
-        let limit = lock(&self.desk.book).router.next_timeout();
+        let limit = {
+            let mut book = lock(&self.desk.book);
+            if book.router.next_timeout().is_some_and(|at| at <= now) {
+                book.router.handle_timeout(now);
+            }
+            book.router.next_timeout()
+        };
         match self.desk.io.end_turn(now, limit) {
             Plan::Now => true,
             Plan::Never => false,
@@ -155,7 +161,7 @@ impl Future for Task {
             let now = task.desk.io.clock.now();
             task.attend(now, scratch);
             task.desk.io.take_drained(&mut task.gone);
-            task.desk.release(&mut task.gone, now);
+            task.desk.release(&mut task.gone);
             // What met a full socket in this turn is not waited for yet, nor is what meets one on
             // another thread before this task has gone to sleep.
             let waits = task.desk.io.poll_flush(cx).is_pending();
