@@ -18,6 +18,7 @@
 //! - [`pair`]: a client, a server and the path between them, in one expression.
 //! - [`look`]: what people look at after a run.
 //! - [`seeds`]: the same story under many seeds, on all cores.
+//! - `tokio` (a feature): applications of the tokio driver on such a network, unchanged.
 //!
 //! Nothing here reads a clock or draws from anything but the seed; every stage of every link has a
 //! random stream of its own, so changing one leaves the draws of the others as they were.
@@ -45,6 +46,8 @@ pub mod rule;
 pub mod seeds;
 pub mod share;
 pub mod timers;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 pub mod trace;
 pub mod world;
 

@@ -123,6 +123,11 @@ impl Network {
         node
     }
 
+    /// All hosts, in the order in which they were added.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..u32::try_from(self.names.len()).unwrap_or(u32::MAX)).map(NodeId)
+    }
+
     /// A host's name.
     pub fn name(&self, node: NodeId) -> &str {
         self.names.get(node.0 as usize).map_or("?", String::as_str)
