@@ -16,6 +16,7 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 
 /// A packet, as one end's tap saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "as in what is seen")]
 struct Seen {
     kind: Kind,
     number: PacketNumber,
@@ -25,13 +26,15 @@ struct Seen {
     size: usize,
     datagram: usize,
     ack_eliciting: bool,
+    in_flight: bool,
+    exempt: bool,
+    paced: bool,
+    mtu_probe: bool,
 }
 
 #[derive(Debug, Default)]
 struct Notes {
     sent: Vec<Seen>,
-    in_flight: u64,
-    paced: usize,
     received: Vec<Seen>,
     lost: Vec<(Space, PacketNumber)>,
     late: Vec<(Space, PacketNumber)>,
@@ -56,6 +59,10 @@ fn seen(packet: &TapPacket<'_>) -> Seen {
         size: packet.size,
         datagram: packet.datagram,
         ack_eliciting: packet.ack_eliciting,
+        in_flight: packet.in_flight,
+        exempt: packet.exempt,
+        paced: packet.paced,
+        mtu_probe: packet.mtu_probe,
     }
 }
 
@@ -69,8 +76,6 @@ impl Tap for Writer {
     fn sent(&mut self, packet: &TapPacket<'_>) {
         self.0.of(self.1, |notes| {
             notes.sent.push(seen(packet));
-            notes.in_flight += if packet.in_flight { packet.size as u64 } else { 0 };
-            notes.paced += usize::from(packet.paced);
             assert!(!(packet.paced && packet.exempt));
         });
     }
@@ -99,10 +104,14 @@ impl TapFactory for Book {
 }
 
 fn tapped() -> (Pair, Book) {
+    tapped_with(MtuConfig::fixed(1200))
+}
+
+fn tapped_with(mtu: MtuConfig) -> (Pair, Book) {
     let book = Book::default();
     let config = || TransportConfig {
         taps: Some(Arc::new(book.clone())),
-        mtu: MtuConfig::fixed(1200),
+        mtu,
         ..TransportConfig::default()
     };
     (Pair::with(config(), config()), book)
@@ -118,7 +127,12 @@ fn each_end_receives_what_the_other_sent_from_the_first_packet_on() {
     pair.run(MS(1000));
     assert_eq!(pair.server().stats().streams.received, 50_000);
     for side in [Side::Client, Side::Server] {
-        let sent = book.of(side, |notes| notes.sent.clone());
+        // What only the sender knows is not told of a received packet.
+        let told = |sent: &Seen| {
+            let sent = sent.clone();
+            Seen { in_flight: false, exempt: false, paced: false, mtu_probe: false, ..sent }
+        };
+        let sent: Vec<_> = book.of(side, |notes| notes.sent.iter().map(told).collect());
         let received = book.of(side.peer(), |notes| notes.received.clone());
         let refused = book.of(side.peer(), |notes| notes.refused.clone());
         // Nothing is lost here, but Initial packets that come after their keys are gone are not opened.
@@ -143,10 +157,11 @@ fn each_end_receives_what_the_other_sent_from_the_first_packet_on() {
         assert!(received.iter().any(|packet| packet.ack_eliciting));
         assert_eq!(pair.client.stats().counts.key_updates, 1);
     }
-    let (sent, paced) = book.of(Side::Client, |notes| (notes.sent.len(), notes.paced));
-    assert_eq!(sent as u64, pair.client.stats().counts.packets_sent);
-    assert!(paced > 30);
-    assert!(book.of(Side::Client, |notes| notes.in_flight) > 50_000);
+    let sent = book.of(Side::Client, |notes| notes.sent.clone());
+    assert_eq!(sent.len() as u64, pair.client.stats().counts.packets_sent);
+    assert!(sent.iter().filter(|packet| packet.paced).count() > 30);
+    let in_flight = sent.iter().filter(|packet| packet.in_flight);
+    assert!(in_flight.map(|packet| packet.size).sum::<usize>() > 50_000);
 }
 
 #[test]
@@ -204,4 +219,50 @@ fn a_packet_that_was_given_up_and_arrives_in_time_is_late() {
     assert_eq!(lost.len(), 1);
     assert_eq!(book.of(Side::Client, |notes| notes.late.clone()), lost);
     assert_eq!(pair.client.stats().path.spurious_events, 1);
+}
+
+/// The same, as somebody outside can hold a sender to it with what a tap and an audit tell.
+#[test]
+fn window_and_pacing_bind_what_is_not_exempt() {
+    for (mtu, losses) in
+        [(MtuConfig::fixed(1200), 0), (MtuConfig::default(), 0), (MtuConfig::fixed(1200), 3)]
+    {
+        let (mut pair, book) = tapped_with(mtu);
+        pair.run(MS(300));
+        let id = pair.client.open_stream(Dir::Uni).unwrap();
+        let mut audit = pair.client.audit();
+        let (mut tokens, mut last) = (u128::MAX, pair.now);
+        let (mut bound, mut paced, mut n) = (0, 0, 0u32);
+        for _ in 0..600 {
+            while pair.client.write(id, &[7; 10_000]).is_ok() {}
+            book.of(Side::Client, |notes| notes.sent.clear());
+            let now = pair.now;
+            pair.run_with(MS(5), |_, datagram| {
+                n = n.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+                ((n >> 16) % 100 >= losses).then_some(datagram)
+            });
+            let mut buffer = [0; 10_000];
+            while pair.server().read(id, &mut buffer).is_ok() {}
+            let (rate, burst) = audit.pacing.map_or((0, u64::MAX), |p| (p.rate, p.burst));
+            let earned = u128::from(rate) * (now - last).as_nanos() / 1_000_000_000 + 1;
+            tokens = tokens.saturating_add(earned).min(u128::from(burst));
+            (audit, last) = (pair.client.audit(), now);
+            let sent = book.of(Side::Client, |notes| notes.sent.clone());
+            let mut beyond = 0;
+            for packet in sent.iter().filter(|packet| packet.in_flight) {
+                let free = packet.exempt || packet.mtu_probe;
+                beyond += if free { packet.size as u64 } else { 0 };
+                if packet.paced && !packet.mtu_probe {
+                    assert!(tokens >= packet.size as u128, "{tokens} at {now:?}");
+                    paced += 1;
+                }
+                tokens = tokens.saturating_sub(packet.size as u128);
+            }
+            if sent.iter().any(|packet| packet.in_flight && !packet.exempt && !packet.mtu_probe) {
+                assert!(audit.in_flight <= audit.window + beyond);
+                bound += 1;
+            }
+        }
+        assert!(bound > 100 && paced > 1000, "{bound} {paced}");
+    }
 }
