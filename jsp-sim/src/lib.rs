@@ -35,6 +35,7 @@
 pub mod agenda;
 pub mod app;
 pub mod datagram;
+pub mod invariant;
 pub mod keys;
 pub mod link;
 pub mod look;

@@ -173,7 +173,7 @@ impl Scenario {
             handshake: Arc::new(self.server),
             transport: Arc::new(self.server_transport),
         };
-        server.serve(Arc::new(service), self.admission, self.server_app);
+        server.serve(&service, self.admission, self.server_app);
         let config = ClientConfig {
             handshake: Arc::new(self.client),
             transport: Arc::new(self.client_transport),

@@ -13,13 +13,14 @@ pub use session::Session;
 
 use crate::agenda::Agenda;
 use crate::app::App;
-use crate::datagram::Datagram;
+use crate::datagram::{Datagram, NodeId};
+use crate::invariant::{SharedObserver, Surroundings, Taps};
 use crate::rule::{Rule, Violation};
 use crate::share::Share;
 use crate::timers::Timers;
 use crate::world::{Context, Host};
 use faults::{Send, SocketFaults};
-use jsp_proto::connection::Connection;
+use jsp_proto::connection::{Connection, TapFactory, TransportConfig};
 use jsp_proto::crypto::{CryptoError, Fingerprint, Provider, Signature, Signer};
 use jsp_proto::endpoint::{
     AcceptError, ClientConfig, ConnectError, Endpoint, EndpointConfig, Incoming, ServerConfig,
@@ -82,6 +83,9 @@ pub struct Machine {
     signatures: Agenda<(ConnectionHandle, SignRequest)>,
     segments: usize,
     faults: SocketFaults,
+    taps: Arc<Taps>,
+    /// Bytes of UDP payload that each address has sent.
+    heard: BTreeMap<SocketAddr, u64>,
     buffer: Vec<u8>,
     run: Vec<u8>,
     dropped: u64,
@@ -105,6 +109,8 @@ impl Machine {
             signatures: Agenda::new(),
             segments: 64,
             faults: SocketFaults::new(seed),
+            taps: Arc::new(Taps::new()),
+            heard: BTreeMap::new(),
             buffer: vec![0; BUFFER],
             run: Vec::new(),
             dropped: 0,
@@ -117,10 +123,24 @@ impl Machine {
         self.keys.insert(signer.public().fingerprint(&*self.provider), signer);
     }
 
+    /// Has somebody record the packets of all connections that begin from now on; `node` is the
+    /// machine's.
+    pub fn observe(&self, node: NodeId, observer: SharedObserver) {
+        self.taps.observe(node, observer);
+    }
+
     /// Takes connections from now on.
-    pub fn serve(&mut self, config: Arc<ServerConfig>, admission: Admission, app: AppFactory) {
+    pub fn serve(&mut self, config: &ServerConfig, admission: Admission, app: AppFactory) {
+        let transport = self.tapped(&config.transport);
+        let config = Arc::new(ServerConfig { transport, ..config.clone() });
         self.endpoint.set_server(Some(Arc::clone(&config)));
         self.service = Some(Service { config, admission, app });
+    }
+
+    /// The same settings, with taps that lead to the machine's books.
+    fn tapped(&self, transport: &TransportConfig) -> Arc<TransportConfig> {
+        let taps: Arc<dyn TapFactory> = self.taps.clone();
+        Arc::new(TransportConfig { taps: Some(taps), ..transport.clone() })
     }
 
     /// Has signatures take `delay`, as if a slow device made them.
@@ -185,10 +205,12 @@ impl Machine {
         remote: SocketAddr,
         app: Box<dyn App>,
     ) -> Result<ConnectionHandle, ConnectError> {
+        let transport = self.tapped(&config.transport);
+        let config = ClientConfig { transport, ..config.clone() };
         // Without a local address, as from a socket that is bound to none: if the machine moves, the
         // connection does.
-        let connection = self.endpoint.connect(context.now, config, remote, None)?;
-        Ok(self.begin(context, connection, app))
+        let connection = self.endpoint.connect(context.now, &config, remote, None)?;
+        Ok(self.begin(context, connection, app, false))
     }
 
     /// Does something to a connection from outside, and settles it.
@@ -221,9 +243,10 @@ impl Machine {
     pub fn restart(&mut self, config: EndpointConfig, seed: &Seed) {
         let service = self.service.take();
         let keys = std::mem::take(&mut self.keys);
-        *self = Self { keys, segments: self.segments, ..Self::new(config, seed, self.address) };
+        let taps = Arc::clone(&self.taps);
+        *self = Self { keys, taps, segments: self.segments, ..Self::new(config, seed, self.address) };
         if let Some(Service { config, admission, app }) = service {
-            self.serve(config, admission, app);
+            self.serve(&config, admission, app);
         }
     }
 
@@ -232,9 +255,11 @@ impl Machine {
         context: &mut Context<'_>,
         connection: Connection,
         app: Box<dyn App>,
+        retried: bool,
     ) -> ConnectionHandle {
         let handle = connection.handle();
-        let session = Session::new(context.now, connection, app);
+        let watch = self.taps.watch(handle, connection.side(), retried);
+        let session = Session::new(context.now, connection, app, watch);
         self.sessions.insert(handle, session);
         self.settle(context, handle);
         handle
@@ -256,7 +281,7 @@ impl Machine {
                 let (now, buffer) = (context.now, &mut self.buffer);
                 match self.endpoint.accept(now, incoming, Some(&config), buffer) {
                     Ok(connection) => {
-                        self.begin(context, connection, app);
+                        self.begin(context, connection, app, incoming.is_validated());
                         None
                     }
                     Err(AcceptError { error, transmit }) => {
@@ -274,6 +299,13 @@ impl Machine {
     /// Lets a session do everything that it can do now, then checks that nothing is left.
     fn settle(&mut self, context: &mut Context<'_>, handle: ConnectionHandle) {
         let Some(session) = self.sessions.get_mut(&handle) else { return };
+        let remote = session.connection.remote();
+        let around = Surroundings {
+            now: context.now,
+            intact: context.intact,
+            heard: self.heard.get(&remote).copied().unwrap_or_default(),
+            can_send: self.faults.full_until(context.now).is_none(),
+        };
         let result = loop {
             let heard = match session.hear(context, handle) {
                 Ok(heard) => heard,
@@ -287,7 +319,7 @@ impl Machine {
                     self.signatures.plan(context.now + self.sign_delay, (handle, request));
                 }
             }
-            if self.faults.full_until(context.now).is_some() {
+            if !around.can_send {
                 if heard.anything {
                     continue;
                 }
@@ -301,6 +333,9 @@ impl Machine {
                 if transmit.len == 0 || transmit.segment == 0 {
                     break;
                 }
+                if let Some(watch) = &mut session.watch {
+                    watch.on_transmit(transmit.len);
+                }
                 if self.faults.send(context.now) == Send::Taken {
                     context.transmit(self.address, &transmit, &self.buffer);
                 }
@@ -309,6 +344,7 @@ impl Machine {
                 break session.check(context.now, &mut self.buffer, self.segments);
             }
         };
+        let result = result.and_then(|()| session.examine(&around));
         if let Err(what) = result {
             self.broken.get_or_insert(what);
         }

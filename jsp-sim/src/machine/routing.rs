@@ -13,6 +13,9 @@ impl Machine {
     /// GRO does, the others one by one.
     pub(super) fn route(&mut self, context: &mut Context<'_>, datagrams: &mut [Datagram]) {
         let mut touched = BTreeSet::new();
+        for datagram in datagrams.iter() {
+            *self.heard.entry(datagram.from).or_default() += datagram.payload.len() as u64;
+        }
         let mut rest = datagrams;
         while let Some(first) = rest.first() {
             let meta = Received { remote: first.from, local: Some(first.to.ip()), ecn: first.ecn };

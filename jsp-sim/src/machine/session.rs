@@ -1,6 +1,7 @@
 //! A connection with its application on top.
 
 use crate::app::App;
+use crate::invariant::{Surroundings, Watch};
 use crate::rule::{Rule, Violation};
 use crate::world::Context;
 use jsp_proto::connection::{Connection, Event};
@@ -15,6 +16,7 @@ use std::any::Any;
 pub struct Session {
     pub(super) connection: Connection,
     app: Box<dyn App>,
+    pub(super) watch: Option<Watch>,
     /// When it began.
     pub began: Time,
     /// When the handshake completed at this end.
@@ -26,8 +28,14 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(now: Time, connection: Connection, app: Box<dyn App>) -> Self {
-        Self { connection, app, began: now, connected: None, confirmed: None, closed: None }
+    pub(super) fn new(
+        now: Time,
+        connection: Connection,
+        app: Box<dyn App>,
+        watch: Option<Watch>,
+    ) -> Self {
+        let (connected, confirmed, closed) = (None, None, None);
+        Self { connection, app, watch, began: now, connected, confirmed, closed }
     }
 
     /// The connection.
@@ -100,8 +108,16 @@ impl Session {
                 return Ok(());
             }
             Event::Connected => self.connected = Some(context.now),
-            Event::Confirmed => self.confirmed = Some(context.now),
-            Event::Closed(reason) => self.closed = Some((context.now, reason.clone())),
+            Event::Confirmed => {
+                self.confirmed = Some(context.now);
+                self.watch.iter_mut().for_each(Watch::on_confirmed);
+            }
+            Event::Closed(reason) => {
+                self.closed = Some((context.now, reason.clone()));
+                if let Some(watch) = &mut self.watch {
+                    watch.on_closed(context.now, reason)?;
+                }
+            }
             Event::Stream(_) => {}
         }
         let result = self.app.on_event(context.now, &mut self.connection, event);
@@ -133,5 +149,11 @@ impl Session {
             return broken(format!("polling moved the timer from {before:?} to {after:?}"));
         }
         Ok(())
+    }
+
+    /// What must hold of every connection after every event.
+    pub(super) fn examine(&mut self, around: &Surroundings) -> Result<(), Violation> {
+        let watch = self.watch.as_mut();
+        watch.map_or(Ok(()), |watch| watch.check(&self.connection, around))
     }
 }

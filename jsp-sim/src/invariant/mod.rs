@@ -1,0 +1,294 @@
+//! What must hold of every connection, after every event.
+//!
+//! ```text
+//!   engine ──packets──> Ledger ─┐
+//!     │                         ├─> Watch::check ──> Ok, or which rule was broken, and how
+//!     └──────audit──────────────┘
+//! ```
+//!
+//! A [`Watch`] belongs to one connection. Its ledger hears of each packet through the engine's tap, and keeps
+//! books of its own: which numbers were used, what the pace allowed, when something was last heard. After
+//! each event the books are compared with what the engine says of itself
+//! ([`Connection::audit`]). Each [`Rule`](crate::rule::Rule) is proved able to fail by a bug that is planted for
+//! the purpose (`tests/planted.rs`).
+//!
+//! Times are those of the connection's host, as the engine sees them.
+
+mod ledger;
+mod numbers;
+mod pace;
+mod taps;
+
+pub use taps::{PacketObserver, SharedObserver, Taps, Who};
+
+use crate::rule::{Rule, Violation};
+use jsp_proto::connection::{Audit, Connection};
+use jsp_proto::error::CloseReason;
+use jsp_proto::ids::Side;
+use jsp_proto::time::{Duration, Time};
+use ledger::{Facts, Ledger, Sent};
+use pace::Pace;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Watches one connection.
+#[derive(Debug)]
+pub struct Watch {
+    ledger: Arc<Mutex<Ledger>>,
+    side: Side,
+    /// Whether the client proved its address with a token.
+    retried: bool,
+    before: Option<Audit>,
+    pace: Pace,
+    /// Bytes of datagrams that were sent to the peer.
+    sent_bytes: u64,
+    confirmed: bool,
+    closed: bool,
+    drained: bool,
+    /// When the last key update of the peer's was seen: packets under the old key may come for a while.
+    turned: Option<(u64, Time)>,
+}
+
+/// What a host knows that the connection does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings {
+    /// The time, by the host's clock.
+    pub now: Time,
+    /// Whether everything that was handed over at this event had the bytes that were sent.
+    pub intact: bool,
+    /// Bytes of UDP payload that the host has received from the peer's address so far.
+    pub heard: u64,
+    /// Whether the host's socket takes datagrams.
+    pub can_send: bool,
+}
+
+impl Watch {
+    fn new(ledger: Arc<Mutex<Ledger>>, side: Side, retried: bool) -> Self {
+        Self {
+            ledger,
+            side,
+            retried,
+            before: None,
+            pace: Pace::default(),
+            sent_bytes: 0,
+            confirmed: false,
+            closed: false,
+            drained: false,
+            turned: None,
+        }
+    }
+
+    /// A train of `len` bytes left for the peer.
+    pub const fn on_transmit(&mut self, len: usize) {
+        self.sent_bytes += len as u64;
+    }
+
+    /// The handshake is confirmed: whatever waited for keys has been looked at.
+    pub const fn on_confirmed(&mut self) {
+        self.confirmed = true;
+    }
+
+    /// The connection said that it ended.
+    pub fn on_closed(&mut self, now: Time, reason: &CloseReason) -> Result<(), Violation> {
+        self.closed = true;
+        match reason {
+            CloseReason::IdleTimeout => self.check_silence(now),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks everything, once the connection has said all that it had to say.
+    pub fn check(
+        &mut self,
+        connection: &Connection,
+        around: &Surroundings,
+    ) -> Result<(), Violation> {
+        let audit = connection.audit();
+        let ledger = Arc::clone(&self.ledger);
+        let mut ledger = lock(&ledger);
+        let result = ledger
+            .take_violation()
+            .and_then(|()| self.check_end(connection))
+            .and_then(|()| check_flight(&audit))
+            .and_then(|()| check_memory(&audit))
+            .and_then(|()| self.check_timeout(connection, around))
+            .and_then(|()| self.check_amplification(&audit, &ledger.facts, around))
+            .and_then(|()| self.check_refusals(connection, &ledger.facts, around))
+            .and_then(|()| self.check_sent(&audit, &ledger.facts))
+            .and_then(|()| check_lies(connection, &ledger.facts));
+        ledger.facts.clear();
+        self.before = Some(audit);
+        result
+    }
+
+    /// What is closed stays closed, what is drained stays drained.
+    fn check_end(&mut self, connection: &Connection) -> Result<(), Violation> {
+        let broken = |what: &str| Err(Violation::new(Rule::Closed, what));
+        if self.closed && !connection.is_closed() {
+            return broken("a connection that had ended says that it has not");
+        }
+        if self.drained && !connection.is_drained() {
+            return broken("a connection that was forgotten came back");
+        }
+        self.drained = connection.is_drained();
+        if self.drained && connection.next_timeout().is_some() {
+            return broken("a connection that is over still wants to be called");
+        }
+        Ok(())
+    }
+
+    fn check_timeout(
+        &self,
+        connection: &Connection,
+        around: &Surroundings,
+    ) -> Result<(), Violation> {
+        match connection.next_timeout() {
+            Some(next) if next <= around.now && around.can_send => {
+                let (next, now) = (next.as_nanos(), around.now.as_nanos());
+                let what = format!("the next timeout is at {next} ns, and it is {now} ns");
+                Err(Violation::new(Rule::Timeout, what))
+            }
+            None if !connection.is_drained() && connection.audit().in_flight > 0 => {
+                let what = "packets are in flight, and no timer is set";
+                Err(Violation::new(Rule::Timeout, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 9000, sections 8.1 and 8.2: what a server may send before it knows that the client receives.
+    fn check_amplification(
+        &self,
+        audit: &Audit,
+        facts: &Facts,
+        around: &Surroundings,
+    ) -> Result<(), Violation> {
+        if self.side == Side::Client {
+            return Ok(());
+        }
+        if audit.amplification.validated {
+            return if self.retried || facts.heard_handshake {
+                Ok(())
+            } else {
+                let what = "an address counts as validated that has proved nothing";
+                Err(Violation::new(Rule::Amplification, what))
+            };
+        }
+        if self.sent_bytes > 3 * around.heard {
+            let (sent, heard) = (self.sent_bytes, around.heard);
+            let what = format!("{sent} bytes were sent to an address that sent {heard}");
+            return Err(Violation::new(Rule::Amplification, what));
+        }
+        Ok(())
+    }
+
+    /// A packet that is authentic is opened, unless it is too late or a copy.
+    fn check_refusals(
+        &mut self,
+        connection: &Connection,
+        facts: &Facts,
+        around: &Surroundings,
+    ) -> Result<(), Violation> {
+        let generation = facts.received_generation;
+        if self.turned.is_none_or(|(known, _)| known < generation) {
+            self.turned = Some((generation, around.now));
+        }
+        // RFC 9001, section 6.5: old keys are kept for three probe timeouts.
+        let grace = 3 * connection.stats().path.rtt.latest.max(Duration::from_millis(1));
+        let recently = self.turned.is_some_and(|(_, since)| around.now < since + grace);
+        let excused = !around.intact || !self.confirmed || connection.is_closed();
+        if facts.not_authentic == 0 || excused || (generation > 0 && !recently) {
+            return Ok(());
+        }
+        let what = format!("{} packets that arrived intact were refused", facts.not_authentic);
+        Err(Violation::new(Rule::Refused, what))
+    }
+
+    /// Window, pacing and size of what was sent since the last check.
+    fn check_sent(&mut self, audit: &Audit, facts: &Facts) -> Result<(), Violation> {
+        check_window(audit, &facts.sent)?;
+        check_size(audit, &facts.sent)?;
+        let before = self.before.as_ref().and_then(|before| before.pacing);
+        self.pace.check(before, audit.pacing, audit.mtu.into(), &facts.sent)
+    }
+
+    /// RFC 9000, section 10.1: the timeout counts from the last packet that was received, or the first
+    /// that demanded an answer since.
+    fn check_silence(&self, now: Time) -> Result<(), Violation> {
+        let ledger = lock(&self.ledger);
+        let Some(timeout) = self.before.as_ref().and_then(|before| before.idle.timeout) else {
+            let what = "a connection without an idle timeout ended by it";
+            return Err(Violation::new(Rule::Idle, what));
+        };
+        let since = ledger.silent_since();
+        if now < since + timeout {
+            let (silent, agreed) = (now.since(since), timeout);
+            let what = format!("idle after {silent:?}, and {agreed:?} were agreed");
+            return Err(Violation::new(Rule::Idle, what));
+        }
+        Ok(())
+    }
+}
+
+fn check_flight(audit: &Audit) -> Result<(), Violation> {
+    if audit.in_flight == audit.in_flight_sum {
+        return Ok(());
+    }
+    let (counted, sum) = (audit.in_flight, audit.in_flight_sum);
+    let what = format!("{counted} bytes count as in flight, the packets in flight have {sum}");
+    Err(Violation::new(Rule::InFlight, what))
+}
+
+fn check_memory(audit: &Audit) -> Result<(), Violation> {
+    let Some((name, held)) = audit.memory.excess() else { return Ok(()) };
+    let what = format!("{name}: {} bytes of at most {}", held.bytes, held.limit);
+    Err(Violation::new(Rule::Memory, what))
+}
+
+/// What the window binds fits it, whatever came after it that is exempt.
+fn check_window(audit: &Audit, sent: &[Sent]) -> Result<(), Violation> {
+    for (handshake, in_flight) in [(true, audit.handshake_in_flight), (false, audit.in_flight)] {
+        let kind = sent.iter().filter(|sent| sent.handshake == handshake);
+        if !kind.clone().any(|sent| sent.in_flight && !sent.exempt) {
+            continue;
+        }
+        let mut slack = kind.clone().filter(|sent| sent.exempt).map(|sent| sent.size).sum::<u64>();
+        let beyond = |sent: &Sent| sent.size.saturating_sub(audit.mtu.into());
+        slack += kind.filter(|sent| sent.mtu_probe).map(beyond).sum::<u64>();
+        if !handshake {
+            // Packets of the handshake do not see those of data.
+            slack += sent.iter().filter(|sent| sent.handshake).map(|sent| sent.size).sum::<u64>();
+        }
+        if in_flight > audit.window + slack {
+            let window = audit.window;
+            let what = format!("{in_flight} bytes are in flight, the window is {window}");
+            return Err(Violation::new(Rule::Window, what));
+        }
+    }
+    Ok(())
+}
+
+fn check_size(audit: &Audit, sent: &[Sent]) -> Result<(), Violation> {
+    let known = u64::from(audit.assumed_mtu.max(audit.acked_mtu));
+    match sent.iter().find(|sent| !sent.mtu_probe && sent.datagram > known) {
+        Some(Sent { datagram, .. }) => {
+            let what = format!("a datagram has {datagram} bytes, the path is known for {known}");
+            Err(Violation::new(Rule::Mtu, what))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whoever acknowledges what was never sent is not listened to any more (RFC 9000, section 13.1).
+fn check_lies(connection: &Connection, facts: &Facts) -> Result<(), Violation> {
+    match facts.lie {
+        Some(number) if !connection.is_closed() => {
+            let what = format!("the acknowledgement of packet {number}, never sent, was taken");
+            Err(Violation::new(Rule::Forged, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn lock(ledger: &Mutex<Ledger>) -> MutexGuard<'_, Ledger> {
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
