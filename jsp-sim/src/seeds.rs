@@ -37,6 +37,6 @@ mod tests {
     #[test]
     fn each_seed_runs_once_and_results_are_in_order() {
         assert_eq!(super::each(5..1_000, |seed| seed), (5..1_000).collect::<Vec<_>>());
-        assert_eq!(super::each(0..0, |seed| seed), []);
+        assert_eq!(super::each(0..0, |seed| seed), Vec::<u64>::new());
     }
 }

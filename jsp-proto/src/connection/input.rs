@@ -36,6 +36,10 @@ impl Connection {
                 self.fail(now, error);
             }
         }
+        // A sample of the round-trip time may shorten the probe timeout so far that it is over.
+        if self.next_timeout().is_some_and(|at| at <= now) {
+            self.handle_timeout(now);
+        }
     }
 
     fn handle_datagram(

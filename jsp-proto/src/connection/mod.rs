@@ -28,7 +28,7 @@ mod streams;
 mod tap;
 mod timers;
 
-pub use audit::Audit;
+pub use audit::{Amplification, Audit, Idle, Memory, Pacing};
 pub use config::TransportConfig;
 pub use establish::ExportError;
 pub(crate) use establish::{FirstFlight, OpenedInitial, Setup};

@@ -3,6 +3,7 @@
 use super::tap::TapPacket;
 use crate::crypto::TAG_LEN;
 use crate::ids::{ConnectionId, PacketNumber, Space};
+use crate::protection::WINDOW;
 use crate::time::Time;
 use crate::wire::header::{Encoded, Kind, encode_long, encode_short, set_length};
 use crate::wire::{Full, TruncatedNumber, Writer};
@@ -49,7 +50,12 @@ pub(super) fn begin(
     start: usize,
     fields: &HeaderFields<'_>,
 ) -> Result<Draft, Full> {
-    let number = TruncatedNumber::new(fields.number, fields.largest_acked);
+    let (number, acked) = (fields.number, fields.largest_acked);
+    let number = match fields.space {
+        Space::Initial | Space::Handshake => TruncatedNumber::new(number, acked),
+        // Whatever the receiver's window would take, it should be able to read.
+        Space::Data => TruncatedNumber::overtaken(number, acked, WINDOW),
+    };
     let header = match fields.space {
         Space::Initial | Space::Handshake => {
             let initial = fields.space == Space::Initial;

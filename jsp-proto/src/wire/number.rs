@@ -16,7 +16,14 @@ impl TruncatedNumber {
 
     /// Truncates `number` for a peer that has acknowledged up to `acked`: twice the distance fits.
     pub fn new(number: PacketNumber, acked: Option<PacketNumber>) -> Self {
+        Self::overtaken(number, acked, 0)
+    }
+
+    /// The same, for a packet that up to `overtaken` later ones may overtake on the way: it can still
+    /// be told whole then.
+    pub fn overtaken(number: PacketNumber, acked: Option<PacketNumber>, overtaken: u64) -> Self {
         let distance = acked.map_or(number.0 + 1, |acked| number.0.saturating_sub(acked.0));
+        let distance = distance.max(overtaken);
         let len = match distance {
             0..0x80 => 1,
             0x80..0x8000 => 2,
@@ -84,6 +91,20 @@ mod tests {
                 truncated.len,
             );
             wire.expand(PacketNumber(seen + 1)) == number
+        }
+    }
+
+    quickcheck! {
+        fn a_number_that_others_have_overtaken_is_still_told(number: u32, acked: u16, later: u16) -> bool {
+            let number = PacketNumber(u64::from(number));
+            let acked = number.0.checked_sub(1 + u64::from(acked)).map(PacketNumber);
+            let later = u64::from(later % 1024);
+            let truncated = TruncatedNumber::overtaken(number, acked, 1024);
+            let wire = TruncatedNumber::from_wire(
+                truncated.value & (u32::MAX >> (32 - 8 * u32::from(truncated.len))),
+                truncated.len,
+            );
+            wire.expand(PacketNumber(number.0 + later + 1)) == number
         }
     }
 

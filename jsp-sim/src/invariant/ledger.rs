@@ -11,7 +11,6 @@ use jsp_proto::wire::header::Kind;
 /// A packet that was sent since the last check.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
-    pub(super) now: Time,
     /// Whether it belongs to the handshake's spaces.
     pub(super) handshake: bool,
     pub(super) size: u64,
@@ -104,7 +103,6 @@ impl Ledger {
             self.first_sent_since = Some(packet.now);
         }
         self.facts.sent.push(Sent {
-            now: packet.now,
             handshake: space != Space::Data,
             size: packet.size as u64,
             datagram: packet.datagram as u64,

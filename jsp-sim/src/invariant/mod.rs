@@ -25,7 +25,7 @@ use crate::rule::{Rule, Violation};
 use jsp_proto::connection::{Audit, Connection};
 use jsp_proto::error::CloseReason;
 use jsp_proto::ids::Side;
-use jsp_proto::time::{Duration, Time};
+use jsp_proto::time::Time;
 use ledger::{Facts, Ledger, Sent};
 use pace::Pace;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -113,7 +113,7 @@ impl Watch {
             .and_then(|()| self.check_timeout(connection, around))
             .and_then(|()| self.check_amplification(&audit, &ledger.facts, around))
             .and_then(|()| self.check_refusals(connection, &ledger.facts, around))
-            .and_then(|()| self.check_sent(&audit, &ledger.facts))
+            .and_then(|()| self.check_sent(around.now, &audit, &ledger.facts))
             .and_then(|()| check_lies(connection, &ledger.facts));
         ledger.facts.clear();
         self.before = Some(audit);
@@ -193,7 +193,7 @@ impl Watch {
             self.turned = Some((generation, around.now));
         }
         // RFC 9001, section 6.5: old keys are kept for three probe timeouts.
-        let grace = 3 * connection.stats().path.rtt.latest.max(Duration::from_millis(1));
+        let grace = 3 * connection.stats().path.min_rtt;
         let recently = self.turned.is_some_and(|(_, since)| around.now < since + grace);
         let excused = !around.intact || !self.confirmed || connection.is_closed();
         if facts.not_authentic == 0 || excused || (generation > 0 && !recently) {
@@ -204,11 +204,11 @@ impl Watch {
     }
 
     /// Window, pacing and size of what was sent since the last check.
-    fn check_sent(&mut self, audit: &Audit, facts: &Facts) -> Result<(), Violation> {
+    fn check_sent(&mut self, now: Time, audit: &Audit, facts: &Facts) -> Result<(), Violation> {
         check_window(audit, &facts.sent)?;
         check_size(audit, &facts.sent)?;
         let before = self.before.as_ref().and_then(|before| before.pacing);
-        self.pace.check(before, audit.pacing, audit.mtu.into(), &facts.sent)
+        self.pace.check(now, before, audit.pacing, audit.mtu.into(), &facts.sent)
     }
 
     /// RFC 9000, section 10.1: the timeout counts from the last packet that was received, or the first

@@ -15,10 +15,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Holds what was `sent` since the last check against the pace `before` it and the one after it.
-    /// `mtu` is the usual datagram's size.
+    /// Holds what was `sent` since the last check, at `now`, against the pace `before` it and the one
+    /// `after` it. `mtu` is the usual datagram's size.
     pub(super) fn check(
         &mut self,
+        now: Time,
         before: Option<Pacing>,
         after: Option<Pacing>,
         mtu: u64,
@@ -31,24 +32,21 @@ impl Pace {
         };
         let rate = before.rate.max(after.rate);
         let burst = before.burst.max(after.burst);
-        for sent in sent.iter().filter(|sent| sent.in_flight) {
-            let level = match self.level {
-                Some((level, since)) => {
-                    let flow = u128::from(nanos(sent.now.since(since))) * u128::from(rate);
-                    let flow = u64::try_from(flow.div_ceil(NANOS_PER_SECOND)).unwrap_or(u64::MAX);
-                    level.saturating_add(flow).min(burst)
-                }
-                None => burst,
-            };
-            let bound = sent.paced && !sent.exempt;
-            let need = sent.size.min(mtu);
-            if bound && level < need {
-                let Sent { size, .. } = sent;
+        // A bucket that was full may have become larger with what flowed past it.
+        let grown = after.burst.saturating_sub(before.burst);
+        let mut level = self.level.map_or(burst, |(level, since)| {
+            let flow = u128::from(nanos(now.since(since))) * u128::from(rate);
+            let flow = u64::try_from(flow.div_ceil(NANOS_PER_SECOND)).unwrap_or(u64::MAX);
+            level.saturating_add(flow).saturating_add(grown).min(burst)
+        });
+        for Sent { size, paced, exempt, .. } in sent.iter().filter(|sent| sent.in_flight) {
+            if *paced && !exempt && level < mtu.min(*size) {
                 let what = format!("a packet of {size} bytes left when the pace allowed {level}");
                 return Err(Violation::new(Rule::Pacing, what));
             }
-            self.level = Some((level.saturating_sub(sent.size), sent.now));
+            level = level.saturating_sub(*size);
         }
+        self.level = Some((level, now));
         Ok(())
     }
 }
@@ -58,9 +56,8 @@ mod tests {
     use super::*;
     use jsp_proto::time::Duration;
 
-    fn packet(millis: u64) -> Sent {
+    fn packet() -> Sent {
         Sent {
-            now: Time::ZERO + Duration::from_millis(millis),
             handshake: false,
             size: 1000,
             datagram: 1000,
@@ -76,10 +73,14 @@ mod tests {
         // 1000 bytes each millisecond, two at once.
         let pacing = Some(Pacing { rate: 1_000_000, burst: 2000 });
         let mut pace = Pace::default();
-        let mut check = |sent: &[Sent]| pace.check(pacing, pacing, 1000, sent);
-        assert_eq!(check(&[packet(0), packet(0)]), Ok(()));
-        assert_eq!(check(&[packet(1), packet(2)]), Ok(()));
-        assert_eq!(check(&[packet(5), packet(5)]), Ok(()));
-        assert!(check(&[packet(5)]).is_err());
+        let mut check = |millis, packets| {
+            let now = Time::ZERO + Duration::from_millis(millis);
+            pace.check(now, pacing, pacing, 1000, &vec![packet(); packets])
+        };
+        assert_eq!(check(0, 2), Ok(()));
+        assert_eq!(check(1, 1), Ok(()));
+        assert_eq!(check(2, 1), Ok(()));
+        assert_eq!(check(5, 2), Ok(()));
+        assert!(check(5, 1).is_err());
     }
 }

@@ -51,11 +51,7 @@ pub struct Taps {
 impl Taps {
     /// Taps that lead to the books alone.
     pub fn new() -> Self {
-        Self {
-            node: Mutex::default(),
-            ledgers: Mutex::default(),
-            observers: Mutex::default(),
-        }
+        Self { node: Mutex::default(), ledgers: Mutex::default(), observers: Mutex::default() }
     }
 
     /// Has somebody record the packets of connections that begin from now on; `node` is the machine's.

@@ -244,7 +244,8 @@ impl Machine {
         let service = self.service.take();
         let keys = std::mem::take(&mut self.keys);
         let taps = Arc::clone(&self.taps);
-        *self = Self { keys, taps, segments: self.segments, ..Self::new(config, seed, self.address) };
+        *self =
+            Self { keys, taps, segments: self.segments, ..Self::new(config, seed, self.address) };
         if let Some(Service { config, admission, app }) = service {
             self.serve(&config, admission, app);
         }

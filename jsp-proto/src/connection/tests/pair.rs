@@ -7,6 +7,7 @@ use crate::endpoint::{ClientConfig, Endpoint, EndpointConfig, Incoming, Routed, 
 use crate::error::{CloseReason, Code, TransportError};
 use crate::handshake::{self, Identity, IdentitySet, Pinned};
 use crate::ids::{Ecn, PacketNumber, PathId, Space};
+use crate::protection::WINDOW;
 use crate::record::{Received, Transmit};
 use crate::rng::{Rng, Seed};
 use crate::time::{Duration, Time};
@@ -326,7 +327,11 @@ pub(super) fn seal(
 ) -> Vec<u8> {
     let mut datagram = vec![0; 66_000];
     let mut w = Writer::new(&mut datagram);
-    let truncated = TruncatedNumber::new(number, connection.recovery.largest_acked(space));
+    let truncated = TruncatedNumber::overtaken(
+        number,
+        connection.recovery.largest_acked(space),
+        if space == Space::Data { WINDOW } else { 0 },
+    );
     let dcid = connection.remote_ids.current();
     let header = if space == Space::Data {
         let phase = connection.spaces.data_keys.as_ref().unwrap().phase();
