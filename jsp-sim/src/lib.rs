@@ -8,7 +8,7 @@
 //!            \     /
 //!            Network ── routes datagrams by address, one pipe for each direction
 //!               │
-//!             Link: MTU ─ loss ─ queue and rate, ECN ─ copies ─ bit flips ─ delay
+//!             Link: stages in any order: delay, rate and queue, loss, reordering, MTU, ECN ...
 //! ```
 //!
 //! - [`link`]: what one direction of a path does to datagrams, as a chain of seeded stages.
@@ -50,6 +50,7 @@ pub mod timers;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 pub mod trace;
+pub mod units;
 pub mod world;
 
 use jsp_proto::time::Duration;

@@ -1,70 +1,73 @@
 //! How long a datagram travels.
 
-use crate::share::Share;
+use super::distribution::Distribution;
+use super::travel::{Step, Travel};
+use crate::units::Span;
 use jsp_proto::rng::{Rng, Seed};
-use jsp_proto::time::{Duration, Time, nanos};
+use jsp_proto::time::{Duration, Time};
+use serde::{Deserialize, Serialize};
 
-/// Delay, jitter and who is overtaken.
-#[derive(Debug)]
-pub(super) struct Delay {
-    jitter: Rng,
-    reorder: Rng,
-    /// No datagram arrives before the one before it.
-    last: Time,
+/// Delays datagrams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    /// The delay without jitter.
+    pub base: Span,
+    /// How much it varies; zero means not at all.
+    #[serde(default, skip_serializing_if = "Span::is_zero_ref")]
+    pub jitter: Span,
+    /// How it varies.
+    #[serde(default)]
+    pub distribution: Distribution,
+    /// Whether datagrams overtake those that jitter holds up longer. By default they keep their order,
+    /// as behind a router whose other traffic comes and goes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reorder: bool,
 }
 
 impl Delay {
-    pub(super) fn new(seed: &Seed) -> Self {
-        Self {
-            jitter: Rng::new(seed, "jitter"),
-            reorder: Rng::new(seed, "reorder"),
-            last: Time::ZERO,
-        }
+    /// A constant delay.
+    pub fn constant(base: impl Into<Span>) -> Self {
+        Self { base: base.into(), ..Self::default() }
     }
 
-    /// When a datagram arrives that left the queue at `left`.
-    pub(super) fn pass(&mut self, left: Time, delay: Duration, jitter: Duration) -> Time {
-        let mut arrives = left + delay;
-        if !jitter.is_zero() {
-            arrives += Duration::from_nanos(self.jitter.below(nanos(jitter).saturating_add(1)));
-            arrives = arrives.max(self.last);
-            self.last = arrives;
-        }
-        arrives
-    }
-
-    /// Whether this datagram is held back.
-    pub(super) fn holds_back(&mut self, share: Share) -> bool {
-        share.hits(&mut self.reorder)
+    /// The delay that no datagram undercuts.
+    pub(super) fn least(&self) -> Duration {
+        self.distribution.least(self.base.duration(), self.jitter.duration())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[derive(Debug)]
+pub(super) struct Delayer {
+    pub(super) delay: Delay,
+    /// Whether the least delay is added at the end of the link instead of here.
+    pub(super) owes: bool,
+    rng: Rng,
+    /// No datagram that keeps its order leaves before the one before it.
+    last: Time,
+}
 
-    const MS: Duration = Duration::from_millis(1);
-
-    #[test]
-    fn jitter_stays_in_its_bounds_and_reaches_both() {
-        let mut delay = Delay::new(&Seed::from_u64(1));
-        let times: Vec<_> = (0..1000u32)
-            .map(|i| {
-                // Far enough apart that order does not bound them.
-                let left = Time::ZERO + i * 10 * MS;
-                delay.pass(left, 5 * MS, 4 * MS) - left
-            })
-            .collect();
-        assert!(times.iter().all(|t| (5 * MS..=9 * MS).contains(t)));
-        assert!(times.iter().any(|t| *t * 10 < 51 * MS));
-        assert!(times.iter().any(|t| *t * 10 > 89 * MS));
+impl Delayer {
+    pub(super) fn new(delay: Delay, seed: &Seed) -> Self {
+        Self { delay, owes: false, rng: Rng::new(seed, "jitter"), last: Time::ZERO }
     }
 
-    #[test]
-    fn jitter_keeps_order() {
-        let mut delay = Delay::new(&Seed::from_u64(1));
-        let times: Vec<_> =
-            (0..1000u32).map(|i| delay.pass(Time::ZERO + i * MS, MS, 20 * MS)).collect();
-        assert!(times.is_sorted());
+    pub(super) fn pass(&mut self, at: Time, travel: &mut Travel) -> Step {
+        let Delay { base, jitter, distribution, reorder } = self.delay;
+        let least = self.delay.least();
+        let (base, mut at) = if self.owes {
+            travel.owed = travel.owed.saturating_add(least);
+            (base.duration(), at)
+        } else {
+            (base.duration(), at + least)
+        };
+        if !jitter.is_zero() {
+            at += distribution.draw(base, jitter.duration(), &mut self.rng) - least;
+            if !reorder {
+                at = at.max(self.last);
+                self.last = at;
+            }
+        }
+        Step::On(at)
     }
 }

@@ -1,17 +1,28 @@
 //! Which datagrams are lost: by chance, in bursts, or by decree.
 
+use super::fate::{Dropped, StageStats};
+use super::travel::Step;
+use super::which::Every;
 use crate::share::Share;
 use jsp_proto::rng::{Rng, Seed};
+use jsp_proto::time::Time;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// A cause of loss.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Loss {
     /// Each datagram for itself.
+    #[serde(rename = "share")]
     Random(Share),
     /// In bursts.
+    #[serde(rename = "bursts")]
     Bursts(Bursts),
-    /// The datagrams of these indices, counted from 0 as they enter the link.
+    /// Every nth datagram.
+    #[serde(rename = "every")]
+    Every(Every),
+    /// The datagrams of these indices, counted from 0 as they enter the stage.
+    #[serde(rename = "packets")]
     Indices(BTreeSet<u64>),
 }
 
@@ -20,16 +31,23 @@ pub enum Loss {
 ///
 /// The channel is bad for `1 / recover` datagrams in the mean, and a share of
 /// `degrade / (degrade + recover)` of the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Bursts {
     /// How often a good channel turns bad.
     pub degrade: Share,
     /// How often a bad channel turns good.
     pub recover: Share,
     /// What a good channel loses.
+    #[serde(default)]
     pub good_loss: Share,
     /// What a bad channel loses.
+    #[serde(default = "always")]
     pub bad_loss: Share,
+}
+
+const fn always() -> Share {
+    Share::ALWAYS
 }
 
 impl Bursts {
@@ -49,23 +67,28 @@ impl Bursts {
     }
 }
 
-/// What a cause of loss remembers.
+/// A cause of loss at work.
 #[derive(Debug)]
-pub(super) struct LossState {
+pub(super) struct Loser {
+    pub(super) loss: Loss,
     rng: Rng,
     bad: bool,
 }
 
-impl LossState {
-    /// The state of a link's `nth` cause.
-    pub(super) fn new(seed: &Seed, nth: usize) -> Self {
-        Self { rng: Rng::new(seed, &format!("loss{nth}")), bad: false }
+impl Loser {
+    pub(super) fn new(loss: Loss, seed: &Seed) -> Self {
+        Self { loss, rng: Rng::new(seed, "loss"), bad: false }
     }
 
-    /// Whether `loss` takes the datagram of this index. It is asked for each, in order.
-    pub(super) fn loses(&mut self, loss: &Loss, index: u64) -> bool {
-        match loss {
+    pub(super) fn pass(&mut self, at: Time, stats: &StageStats) -> Step {
+        if self.loses(stats.entered - 1) { Step::Drop(Dropped::Lost) } else { Step::On(at) }
+    }
+
+    /// Whether the datagram of this index is lost. It is asked for each, in order.
+    fn loses(&mut self, index: u64) -> bool {
+        match &self.loss {
             Loss::Random(share) => share.hits(&mut self.rng),
+            Loss::Every(every) => every.hits(index),
             Loss::Indices(indices) => indices.contains(&index),
             Loss::Bursts(bursts) => {
                 let turns = if self.bad { bursts.recover } else { bursts.degrade };
@@ -80,14 +103,19 @@ impl LossState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::num::NonZeroU64;
 
     fn lost(loss: &Loss, seed: u64) -> Vec<bool> {
-        let mut state = LossState::new(&Seed::from_u64(seed), 0);
-        (0..100_000).map(|i| state.loses(loss, i)).collect()
+        let mut loser = Loser::new(loss.clone(), &Seed::from_u64(seed));
+        (0..100_000).map(|i| loser.loses(i)).collect()
     }
 
     fn count(lost: &[bool]) -> usize {
         lost.iter().filter(|lost| **lost).count()
+    }
+
+    fn indices(lost: &[bool]) -> Vec<u64> {
+        (0..).zip(lost).filter(|(_, lost)| **lost).map(|(i, _)| i).collect()
     }
 
     #[test]
@@ -100,17 +128,31 @@ mod tests {
 
     #[test]
     fn bursts_have_the_share_and_the_length_that_were_asked_for() {
-        let lost = lost(&Loss::Bursts(Bursts::new(0.1, 8)), 1);
-        let n = count(&lost);
-        let bursts = lost.windows(2).filter(|w| !w[0] && w[1]).count();
-        assert!((9_000..11_000).contains(&n), "{n}");
-        assert!((7 * bursts..9 * bursts).contains(&n), "{n} in {bursts} bursts");
+        for seed in 0..20 {
+            let lost = lost(&Loss::Bursts(Bursts::new(0.1, 8)), seed);
+            let n = count(&lost);
+            let bursts = lost.windows(2).filter(|w| !w[0] && w[1]).count();
+            assert!((8_500..11_500).contains(&n), "seed {seed}: {n}");
+            assert!((7 * bursts..9 * bursts).contains(&n), "seed {seed}: {n} in {bursts} bursts");
+        }
+    }
+
+    #[test]
+    fn a_good_channel_loses_its_own_share() {
+        let bursts = Bursts { good_loss: 0.01.into(), bad_loss: 0.5.into(), ..Bursts::new(0.1, 8) };
+        let n = count(&lost(&Loss::Bursts(bursts), 1));
+        // 90 % of the time one in a hundred, 10 % of the time one in two.
+        assert!((5_300..6_500).contains(&n), "{n}");
     }
 
     #[test]
     fn listed_datagrams_are_lost_and_no_others() {
-        let lost = lost(&Loss::Indices([0, 7].into()), 1);
-        let indices: Vec<_> = (0..).zip(&lost).filter(|(_, l)| **l).map(|(i, _)| i).collect();
-        assert_eq!(indices, [0, 7]);
+        assert_eq!(indices(&lost(&Loss::Indices([0, 7].into()), 1)), [0, 7]);
+    }
+
+    #[test]
+    fn every_nth_is_lost_from_its_offset_on() {
+        let every = Every { nth: NonZeroU64::new(30_000).unwrap(), offset: 5 };
+        assert_eq!(indices(&lost(&Loss::Every(every), 1)), [5, 30_005, 60_005, 90_005]);
     }
 }

@@ -236,7 +236,7 @@ impl Network {
 
     /// What became of the datagrams that entered a link; zeros if there is none.
     pub fn stats(&self, line: LineRef) -> PipeStats {
-        self.line(line).map(|id| *self.lines.get(id).pipe.stats()).unwrap_or_default()
+        self.line(line).map(|id| self.lines.get(id).pipe.stats()).unwrap_or_default()
     }
 
     fn line(&self, line: LineRef) -> Option<LineId> {
