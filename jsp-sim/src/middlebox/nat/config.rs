@@ -254,7 +254,22 @@ mod tests {
                 hairpin: Hairpin::Internal,
                 ..NatConfig::new(kind).at(["203.0.113.1".parse().unwrap()])
             };
-            assert_eq!(read(&serde_json::to_string(&config).unwrap()), Ok(config));
+            assert_eq!(read(&serde_json::to_string(&config).unwrap()), Ok(config.clone()));
+            assert_eq!(toml::from_str(&toml::to_string(&config).unwrap()), Ok(config));
+        }
+        let default = NatConfig::default();
+        assert_eq!(toml::from_str(&toml::to_string(&default).unwrap()), Ok(default));
+    }
+
+    #[test]
+    fn a_mistake_in_a_file_is_shown_with_its_line() {
+        let mistakes = [
+            ("kind = \"symmetric\"\nports = \"9-1\"", "line 2"),
+            ("timeout = \"30s\"\n\nmaping = \"symmetric\"", "line 3"),
+        ];
+        for (text, line) in mistakes {
+            let error = toml::from_str::<NatConfig>(text).unwrap_err().to_string();
+            assert!(error.contains(line), "{error}");
         }
     }
 
