@@ -44,6 +44,7 @@ pub mod middlebox;
 pub mod network;
 pub mod pair;
 pub mod rule;
+pub mod scenario;
 pub mod seeds;
 pub mod share;
 pub mod timers;

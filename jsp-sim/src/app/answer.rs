@@ -56,14 +56,23 @@ pub(super) fn echo(
 
 /// There is nothing to be read: the sending part ends where the receiving part has ended.
 fn end(connection: &mut Connection, id: StreamId, heard: Heard) -> Result<Echoed, String> {
-    match heard {
-        Heard::Enough | Heard::Blocked => Ok(Echoed::Blocked),
-        Heard::Closed => Ok(Echoed::Closed),
-        Heard::Reset(code) => Ok(Echoed::Reset(code)),
-        Heard::All => match connection.finish(id) {
-            Ok(()) => Ok(Echoed::All),
-            Err(error) => Ok(refused(connection, id, error)?.into()),
-        },
+    if heard == Heard::All
+        && let Err(error) = connection.finish(id)
+    {
+        return Ok(refused(connection, id, error)?.into());
+    }
+    Ok(heard.into())
+}
+
+impl From<Heard> for Echoed {
+    fn from(heard: Heard) -> Self {
+        match heard {
+            Heard::Enough => Self::Enough,
+            Heard::Blocked => Self::Blocked,
+            Heard::All => Self::All,
+            Heard::Reset(code) => Self::Reset(code),
+            Heard::Closed => Self::Closed,
+        }
     }
 }
 

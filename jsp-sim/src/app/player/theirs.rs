@@ -105,10 +105,9 @@ impl Player {
             return Err(format!("{id:?} is stream {} of task {} again", head.index, head.task));
         }
         let answer = match head.part {
-            _ if !*wanted => Answer::None,
-            Part::Send { .. } => Answer::None,
-            Part::Request { answer, .. } => Answer::Bytes(answer),
-            Part::Echo { .. } => Answer::Echo,
+            Part::Request { answer, .. } if *wanted => Answer::Bytes(answer),
+            Part::Echo { .. } if *wanted => Answer::Echo,
+            _ => Answer::None,
         };
         let reader = Reader::new(Content::new(id.0), head.part.size());
         self.theirs.insert(id, Theirs::Reading(head, reader, answer));
@@ -133,15 +132,8 @@ impl Player {
             }
             (n, echoed)
         } else {
-            let (n, heard) = reader.read(connection, id, most)?;
-            let heard = match heard {
-                Heard::Enough => Echoed::Enough,
-                Heard::Blocked => Echoed::Blocked,
-                Heard::All => Echoed::All,
-                Heard::Reset(code) => Echoed::Reset(code),
-                Heard::Closed => Echoed::Closed,
-            };
-            (n, heard)
+            let (n, end) = reader.read(connection, id, most)?;
+            (n, end.into())
         };
         self.note_read(now, id, n, echoed == Echoed::Enough);
         match echoed {
