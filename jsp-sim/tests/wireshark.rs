@@ -12,6 +12,7 @@ mod tshark;
 use corpus::{Corpus, Record, hex};
 use jsp_proto::ids::{Ecn, Side};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tshark::{Shown, Tshark};
 
 /// Nothing is wrong with any record, in the dissector's view or in Wireshark's.
@@ -118,6 +119,89 @@ fn handshake_messages_are_found_across_frames_and_packets() {
             expected.into_iter().map(|(name, len)| (name, len.to_string())).unzip();
         assert_eq!(all("jsp.handshake"), names);
         assert_eq!(all("jsp.handshake.length"), lens);
+    }
+}
+
+#[test]
+fn handshake_messages_show_identities_parameters_and_what_was_agreed() {
+    let Some(tshark) = Tshark::find() else { return };
+    for corpus in Corpus::connections() {
+        let fields = [
+            "jsp.handshake",
+            "jsp.handshake.random",
+            "jsp.handshake.suite",
+            "jsp.handshake.alpn",
+            "jsp.handshake.ed25519",
+            "jsp.handshake.ml_dsa",
+            "jsp.handshake.ml_dsa_signature",
+            "jsp.handshake.verify_data",
+            "jsp.parameter",
+            "jsp.parameter.bytes",
+            "jsp.parameter.value",
+        ];
+        let shown = tshark.fields(&corpus.opened(), &fields);
+        assert_clean(&shown);
+        let all = |field| shown.iter().flat_map(|s| s.all(field)).collect::<Vec<&str>>();
+        let bytes = |name: &str, nth: usize| {
+            let mut named = corpus.messages.iter().filter(|(n, _)| n == name);
+            hex::write(&named.nth(nth).unwrap().1[4..])
+        };
+        let identities: Vec<_> = ["server_identity", "client_identity"]
+            .into_iter()
+            .filter_map(|identity| corpus.json[identity]["fingerprint"].as_str())
+            .collect();
+
+        // Hybrid keys, whose fingerprint the vectors tell.
+        let keys = all("jsp.handshake.ed25519").into_iter().zip(all("jsp.handshake.ml_dsa"));
+        let fingerprints: Vec<_> = keys
+            .map(|(ed25519, ml_dsa)| {
+                let mut hash = Sha256::new_with_prefix(b"jsp identity\0\x01");
+                hash.update(hex::read(ed25519));
+                hash.update(hex::read(ml_dsa));
+                hex::write(&hash.finalize())
+            })
+            .collect();
+        assert_eq!(fingerprints, identities);
+        // Both end their messages.
+        for (nth, data) in all("jsp.handshake.verify_data").into_iter().enumerate() {
+            assert_eq!(data, bytes("Finished", nth));
+        }
+        for (nth, signature) in all("jsp.handshake.ml_dsa_signature").into_iter().enumerate() {
+            assert_eq!(signature.len(), 2 * 3309);
+            assert!(bytes("Proof", nth).ends_with(signature));
+        }
+        assert_eq!(all("jsp.handshake.ml_dsa_signature").len(), identities.len());
+
+        // What the server chose, alone in its messages.
+        let of =
+            |message: &str| shown.iter().find(|s| s.all("jsp.handshake") == [message]).unwrap();
+        let suites = ["aes-256-gcm", "chacha20-poly1305", "aes-256-gcm-siv"];
+        let suite: usize = of("ServerHello").all("jsp.handshake.suite")[0].parse().unwrap();
+        assert_eq!(suites[suite - 1], text(&corpus.json["suite"]));
+        let random = of("ServerHello").all("jsp.handshake.random");
+        assert!(bytes("ServerHello", 0).starts_with(&format!("4a535001{}", random[0])));
+        assert_eq!(of("Encrypted").all("jsp.handshake.alpn"), ["vectors/1"]);
+        let names = of("Encrypted").all("jsp.parameter");
+        assert_eq!(names[..2], ["original_dcid", "initial_scid"]);
+        let ids = of("Encrypted").all("jsp.parameter.bytes");
+        assert_eq!(ids[0], text(&corpus.json["original_dcid"]));
+        let scids = corpus.opened_records().filter(|record| record.from == Side::Server);
+        assert_eq!(Some(ids[1].to_owned()), scids.map(Record::ids).next().unwrap().1);
+        assert!(names.contains(&"idle_timeout"));
+        assert_eq!(names.contains(&"retry_scid"), corpus.retried());
+        assert_eq!(of("Encrypted").all("jsp.parameter.value")[0], "30000");
+    }
+}
+
+#[test]
+fn a_second_look_shows_the_same() {
+    let Some(tshark) = Tshark::find() else { return };
+    for corpus in Corpus::connections() {
+        let capture = corpus.opened();
+        // Positions and messages are found in the first pass, and shown in the second.
+        let (once, twice) = (tshark.details(&capture, &[]), tshark.details(&capture, &["-2"]));
+        assert!(once.contains("Message: Finished"));
+        assert_eq!(once, twice);
     }
 }
 

@@ -33,7 +33,11 @@ local PARAMETERS = {
     [0x07] = "stream_uni", [0x08] = "streams_bidi", [0x09] = "streams_uni", [0x0b] = "ack_delay",
     [0x0e] = "cid_limit", [0x0f] = "initial_scid", [0x10] = "retry_scid",
 }
-local OPAQUE_PARAMETERS = { [0x00] = true, [0x02] = true, [0x0f] = true, [0x10] = true }
+local INTEGER_PARAMETERS = {}
+for id, name in pairs(PARAMETERS) do
+    local opaque = id == 0x00 or id == 0x02 or id == 0x0f or id == 0x10
+    INTEGER_PARAMETERS[name] = not opaque
+end
 local ERRORS = {
     [0x00] = "NO_ERROR", "INTERNAL", "REFUSED", "FLOW_CONTROL", "STREAM_LIMIT", "STREAM_STATE",
     "FINAL_SIZE", "FRAME_ENCODING", "PARAMETER", "CONNECTION_ID_LIMIT", "PROTOCOL_VIOLATION",
@@ -80,7 +84,6 @@ field("protected", BYTES, "Protected: packet number, payload, tag")
 field("retry.tag", BYTES, "Integrity tag")
 field("supported_version", U32, "Supported version", base.HEX, VERSIONS)
 field("other", BYTES, "Content of another version")
-field("trailing", BYTES, "Bytes that are no packet")
 
 field("opened.version", U8, "Version of the record")
 field("opened.flags", U8, "Flags", base.HEX)
@@ -157,7 +160,7 @@ field("handshake.verify_data", BYTES, "Verify data")
 field("extension.type", U16, "Extension", base.HEX)
 field("extension.value", BYTES, "Value")
 field("parameter", TEXT, "Parameter")
-field("parameter.id", U64, "ID", base.HEX)
+field("parameter.id", U64, "ID")
 field("parameter.length", U64, "Length")
 field("parameter.value", U64, "Value")
 field("parameter.bytes", BYTES, "Value")
@@ -270,12 +273,29 @@ end
 
 -- Handshake messages --------------------------------------------------------------------------
 
+-- Section 12.4: numbers that mean nothing, so that nobody comes to rely on those of today.
+local function mark_reserved(item, range)
+    for at = 0, range:len() - 1 do
+        if range(at, 1):bitfield(4, 4) ~= 0x0a then return end
+    end
+    item:append_text(" (reserved)")
+end
+
+local function list_of(r, tree, key, len)
+    local list = r:part(r:take(1):uint())
+    while list:left() > 0 do
+        local range = list:take(len)
+        mark_reserved(tree:add(F[key], range), range)
+    end
+end
+
 local function extensions(r, tree)
     local list = r:part(r:take(2):uint())
     while list:left() > 0 do
         local range = list:take(4)
         local len = range(2, 2):uint()
         local item = tree:add(F["extension.type"], range(0, 2))
+        mark_reserved(item, range(0, 2))
         list:bytes(item, "extension.value", len)
     end
 end
@@ -283,27 +303,23 @@ end
 local function parameters(r, tree)
     local list = r:part(r:take(2):uint())
     while list:left() > 0 do
-        local item = tree:add(F["parameter"], list.tvb(list.at, 1), "")
         local from = list.at
-        local id = list:var(item, "parameter.id")
+        local id, range = list:varint()
+        local name = id:higher() == 0 and PARAMETERS[id:lower()] or tostring(id)
+        local item = tree:add(F["parameter"], range, name)
+        item:add(F["parameter.id"], range, id)
         local len = list:var(item, "parameter.length"):tonumber()
-        local name = id:higher() == 0 and PARAMETERS[id:lower()]
         local text
-        if name and not OPAQUE_PARAMETERS[id:lower()] then
+        if INTEGER_PARAMETERS[name] then
             local part = list:part(len)
             text = tostring(part:var(item, "parameter.value"))
             if part:left() > 0 then malformed("a parameter that does not fill its length") end
         else
             text = id_text(list:bytes(item, "parameter.bytes", len))
         end
-        item:set_text("Parameter: " .. (name or ("0x" .. id:tohex())) .. " = " .. text)
+        item:set_text(("Parameter: %s = %s"):format(name, text))
         item:set_len(list.at - from)
     end
-end
-
-local function list_of(r, tree, key, len)
-    local list = r:part(r:take(1):uint())
-    while list:left() > 0 do list:uint(tree, key, len) end
 end
 
 local BODIES = {
@@ -468,7 +484,12 @@ local function whole_position(near, low)
     return position
 end
 
-local function stream(r, tree, context, kind)
+local STREAM_KINDS = {
+    [0] = " (client's, bidirectional)", " (server's, bidirectional)", " (client's, unidirectional)",
+    " (server's, unidirectional)",
+}
+
+local function stream(r, tree, context)
     local first = r.tvb(r.at - 1, 1)
     for _, bits in ipairs({ "fin", "length_present", "offset_present", "width", "high" }) do
         tree:add(F["stream." .. bits], first)
@@ -483,7 +504,7 @@ local function stream(r, tree, context, kind)
         range = r:take(width + 1)
         id = UInt64.new(high * 2 ^ (8 * (width + 1)) + range:uint())
     end
-    tree:add(F["stream.id"], range, id)
+    tree:add(F["stream.id"], range, id):append_text(STREAM_KINDS[id:lower() % 4])
 
     -- Without the field the position is 0, never "the next byte".
     local position = UInt64.new(0)

@@ -34,6 +34,8 @@ pub(crate) struct Corpus {
     pub(crate) datagrams: Vec<Sealed>,
     /// Names and bytes of the handshake's messages, in order.
     pub(crate) messages: Vec<(String, Vec<u8>)>,
+    /// Everything that the vectors say.
+    pub(crate) json: Value,
 }
 
 /// A datagram as it was on the wire.
@@ -149,6 +151,7 @@ impl Corpus {
         Self {
             datagrams: json["datagrams"].as_array().unwrap().iter().map(datagram).collect(),
             messages: json["messages"].as_array().unwrap().iter().map(message).collect(),
+            json,
         }
     }
 
@@ -180,7 +183,7 @@ impl Corpus {
                 records: vec![Record::new(packet, from, generation)],
             }
         };
-        Self { datagrams: packets.map(datagram).collect(), messages: Vec::new() }
+        Self { datagrams: packets.map(datagram).collect(), messages: Vec::new(), json: Value::Null }
     }
 
     /// The packets that have a payload.

@@ -77,6 +77,13 @@ impl Tshark {
         out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
     }
 
+    /// Everything that is shown of JSP.
+    #[allow(clippy::unused_self, reason = "that there is a Tshark says that it is installed")]
+    pub(crate) fn details(&self, capture: &[u8], args: &[&str]) -> String {
+        let args: Vec<_> = args.iter().chain(&["-O", "jsp"]).map(|&arg| arg.to_owned()).collect();
+        Self::run(capture, &args)
+    }
+
     fn run(capture: &[u8], args: &[String]) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("wireshark-{}.pcapng", NEXT.fetch_add(1, Ordering::Relaxed));
