@@ -74,6 +74,22 @@ impl Sealed {
         format!("{} packets in {} bytes", self.records.len(), self.bytes.len())
     }
 
+    /// What is under packet protection: numbers, payloads and tags.
+    pub(crate) fn protected(&self) -> Vec<String> {
+        let mut rest = &self.bytes[..];
+        let with_number = self.records.iter().filter(|record| !record.header.is_empty());
+        with_number
+            .map(|record| {
+                let number_len = usize::from(record.header[0] & 3) + 1;
+                let number_at = record.header.len() - number_len;
+                let (packet, behind) =
+                    rest.split_at(record.header.len() + record.payload.len() + 16);
+                rest = behind;
+                hex::write(&packet[number_at..])
+            })
+            .collect()
+    }
+
     fn time(&self) -> Time {
         Time::ZERO + Duration::from_micros(self.time_us)
     }
@@ -279,6 +295,30 @@ pub(crate) fn capture_of_data(payloads: impl IntoIterator<Item = Vec<u8>>) -> Ve
     capture.finish().unwrap()
 }
 
+/// A capture of a client's Initial packets with a CRYPTO frame each, at the given offset. Each goes to
+/// another connection ID.
+pub(crate) fn capture_of_crypto<'a>(pieces: impl IntoIterator<Item = (u64, &'a [u8])>) -> Vec<u8> {
+    let mut capture = Capture::new(Vec::new()).unwrap();
+    for (n, (offset, data)) in pieces.into_iter().enumerate() {
+        let mut header = hex::read("c04a53500108000000000000000008111111111111111100440000");
+        header[6] = n as u8;
+        let mut payload = vec![0x06];
+        payload.extend((0x8000_0000 | offset as u32).to_be_bytes());
+        payload.extend((0x4000 | data.len() as u16).to_be_bytes());
+        payload.extend(data);
+        capture.opened(&opened(Side::Client, &header, &payload), None).unwrap();
+    }
+    capture.finish().unwrap()
+}
+
+/// A stream of which a packet with four bytes comes every GiB, and one with those before: positions, capture.
+pub(crate) fn far_stream() -> (Vec<u64>, Vec<u8>) {
+    let positions: Vec<u64> = (0..12).flat_map(|n: u64| [n << 30, (n << 30) - n.min(1)]).collect();
+    let frames = positions.iter().map(|position| stream_frame(7, *position));
+    let capture = capture_of_data(frames);
+    (positions, capture)
+}
+
 /// A capture of datagrams between the given addresses.
 pub(crate) fn capture_of_datagrams<'a>(
     datagrams: impl IntoIterator<Item = (&'a str, &'a str, Vec<u8>, Ecn)>,
@@ -292,7 +332,7 @@ pub(crate) fn capture_of_datagrams<'a>(
 }
 
 /// A STREAM frame with an offset and four bytes.
-pub(crate) fn stream_frame(id: u8, position: u64) -> Vec<u8> {
+fn stream_frame(id: u8, position: u64) -> Vec<u8> {
     let mut frame = vec![0x90, id];
     frame.extend((position as u32).to_be_bytes());
     frame.extend(b"data");
