@@ -6,6 +6,8 @@
 
 #[path = "wireshark/corpus.rs"]
 mod corpus;
+#[path = "wireshark/simulated.rs"]
+mod simulated;
 #[path = "wireshark/tshark.rs"]
 mod tshark;
 
@@ -193,6 +195,56 @@ fn handshake_messages_show_identities_parameters_and_what_was_agreed() {
         assert_eq!(names.contains(&"retry_scid"), corpus.retried());
         assert_eq!(of("Encrypted").all("jsp.parameter.value")[0], "30000");
     }
+}
+
+#[test]
+fn simulated_connections_are_read_as_they_were() {
+    let Some(tshark) = Tshark::find() else { return };
+    let run = simulated::upload();
+    let shown = tshark.fields(&run.sealed, &["udp.payload", "frame.comment", "jsp.kind"]);
+    assert_clean(&shown);
+    assert_eq!(shown.len(), run.datagrams.len());
+    for (shown, (bytes, dropped)) in shown.iter().zip(&run.datagrams) {
+        assert_eq!(shown.all("udp.payload"), [hex::write(bytes)]);
+        assert_eq!(shown.all("frame.comment"), Vec::from_iter(*dropped));
+        assert!(!shown.all("jsp.kind").is_empty());
+    }
+    assert!(run.datagrams.iter().any(|(_, dropped)| dropped.is_some()));
+
+    let fields = [
+        "jsp.kind",
+        "jsp.number",
+        "jsp.opened.generation",
+        "jsp.opened.received",
+        "jsp.frame.type",
+        "jsp.ack.range",
+        "jsp.crypto.offset",
+        "jsp.stream.id",
+        "jsp.stream.position",
+    ];
+    let shown = tshark.fields(&run.opened, &fields);
+    assert_clean(&shown);
+    assert_eq!(shown.len(), run.packets.len());
+    for (shown, packet) in shown.iter().zip(&run.packets) {
+        assert_eq!(shown.all("jsp.kind"), [packet.kind.as_str()]);
+        assert_eq!(shown.all("jsp.number"), [packet.number.as_str()]);
+        assert_eq!(shown.all("jsp.opened.generation"), [packet.generation.as_str()]);
+        assert_eq!(shown.all("jsp.opened.received"), [packet.received.as_str()]);
+        assert_eq!(shown.all("jsp.frame.type"), packet.frame_types);
+        assert_eq!(shown.all("jsp.ack.range"), packet.acknowledged);
+        assert_eq!(shown.all("jsp.crypto.offset"), packet.crypto_offsets);
+        assert_eq!(shown.all("jsp.stream.id"), packet.streams);
+        assert_eq!(shown.all("jsp.stream.position"), packet.positions);
+    }
+    // The run has what is worth looking at.
+    let has = |test: fn(&simulated::Expected) -> bool| run.packets.iter().any(test);
+    assert!(has(|packet| packet.generation == "1"));
+    assert!(has(|packet| packet.acknowledged.len() > 1));
+    for (received, kind) in [("0", "Initial"), ("1", "Handshake"), ("1", "Data")] {
+        let found = |p: &&simulated::Expected| p.received == received && p.kind == kind;
+        assert!(run.packets.iter().any(|packet| found(&packet)), "{kind}");
+    }
+    assert!(has(|packet| packet.frame_types.iter().any(|kind| kind == "0x1d")));
 }
 
 #[test]
