@@ -487,19 +487,21 @@ fn datagrams_of_others_are_left_to_others_and_ours_follow_a_new_address() {
 fn flipped_bits_and_cut_packets_never_stop_the_dissector() {
     let Some(tshark) = Tshark::find() else { return };
     let corpora = Corpus::connections().into_iter().chain([Corpus::packets(), Corpus::updates()]);
+    // A pcapng file may have several sections: one behind the other is a file again.
+    let capture: Vec<u8> = corpora
+        .enumerate()
+        .flat_map(|(seed, corpus)| corpus.damaged(seed as u64))
+        .flatten()
+        .collect();
+    let shown = tshark.fields(&capture, &["jsp.malformed"]);
+    assert!(shown.len() > 2_000, "{} records", shown.len());
     let mut malformed = 0;
-    for (seed, corpus) in corpora.enumerate() {
-        for capture in corpus.damaged(seed as u64) {
-            let shown =
-                tshark.fields(&capture, &["jsp.malformed", "jsp.kind", "jsp.opened.version"]);
-            for (at, shown) in shown.iter().enumerate() {
-                // Only complaints of the dissector's own: no error in Lua, no read beyond the packet.
-                let foreign = |c: &&str| c.contains("Lua") || c.contains("Exception");
-                let foreign: Vec<_> = shown.complaints().filter(foreign).collect();
-                assert_eq!(foreign, [""; 0], "record {}", at + 1);
-                malformed += shown.all("jsp.malformed").len();
-            }
-        }
+    for (at, shown) in shown.iter().enumerate() {
+        // Only complaints of the dissector's own: no error in Lua, no read beyond the packet.
+        let foreign = |c: &&str| c.contains("Lua") || c.contains("Exception");
+        let foreign: Vec<_> = shown.complaints().filter(foreign).collect();
+        assert_eq!(foreign, [""; 0], "record {}", at + 1);
+        malformed += shown.all("jsp.malformed").len();
     }
     assert!(malformed > 100, "{malformed} faults: the damage does not reach the dissector");
 }
