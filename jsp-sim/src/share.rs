@@ -90,9 +90,10 @@ impl<'de> Deserialize<'de> for Share {
                 text.parse().map_err(E::custom)
             }
             fn visit_f64<E: Error>(self, fraction: f64) -> Result<Share, E> {
-                match (0.0..=1.0).contains(&fraction) {
-                    true => Ok(fraction.into()),
-                    false => Err(E::custom(ParseError::new(&fraction.to_string(), EXPECTED))),
+                if (0.0..=1.0).contains(&fraction) {
+                    Ok(fraction.into())
+                } else {
+                    Err(E::custom(ParseError::new(&fraction.to_string(), EXPECTED)))
                 }
             }
             fn visit_u64<E: Error>(self, number: u64) -> Result<Share, E> {

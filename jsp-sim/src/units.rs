@@ -177,9 +177,9 @@ pub(crate) fn decimal(number: &str, unit: u64) -> Option<u64> {
         Some(_) => return None,
         None => (number, ""),
     };
-    let digits = |text: &str| match text.bytes().all(|b| b.is_ascii_digit()) {
-        true => text.parse::<u128>().ok(),
-        false => None,
+    // The standard parser would take a sign.
+    let digits = |text: &str| {
+        text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u128>().ok()).flatten()
     };
     let fraction = fraction.trim_end_matches('0');
     let mut value = digits(whole)?.checked_mul(u128::from(unit))?;

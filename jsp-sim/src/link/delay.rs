@@ -62,7 +62,7 @@ impl Delayer {
             (base.duration(), at + least)
         };
         if !jitter.is_zero() {
-            at += distribution.draw(base, jitter.duration(), &mut self.rng) - least;
+            at += distribution.draw(base, jitter.duration(), &mut self.rng).saturating_sub(least);
             if !reorder {
                 at = at.max(self.last);
                 self.last = at;

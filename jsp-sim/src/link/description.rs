@@ -197,8 +197,9 @@ impl Link {
                 name => {
                     let name = name.unwrap_or(stage.kind.name());
                     let free = |n: &String| !taken.contains(n.as_str()) && !names.contains(n);
+                    // One more candidate than there are stages: one of them is free.
                     std::iter::once(name.to_owned())
-                        .chain((2_u64..).map(|n| format!("{name}#{n}")))
+                        .chain((2..=self.stages.len() + 1).map(|n| format!("{name}#{n}")))
                         .find(free)
                         .unwrap_or_default()
                 }

@@ -92,10 +92,10 @@ fn minus_log2(u: u64) -> u64 {
 /// 2^(1/2), 2^(1/4), 2^(1/8) and so on, with 62 bits behind the point.
 const ROOTS: [u128; 32] = {
     let mut roots = [0; 32];
-    let mut root = 2 << 62;
+    let mut root: u128 = 2 << 62;
     let mut i = 0;
     while i < 32 {
-        root = ((root as u128) << 62).isqrt();
+        root = (root << 62).isqrt();
         roots[i] = root;
         i += 1;
     }

@@ -106,12 +106,11 @@ impl Line {
         let work = u128::from(size) * u128::from(8 * NANOS_PER_SECOND)
             + u128::from(self.rest.min(rate - 1));
         // Packets are small: a division of 64 bits does, unless the rate is beyond all measure.
-        let (nanos, rest) = match u64::try_from(work) {
-            Ok(work) => (work / rate, work % rate),
-            Err(_) => {
-                let rate = u128::from(rate);
-                (u64::try_from(work / rate).unwrap_or(u64::MAX), (work % rate) as u64)
-            }
+        let (nanos, rest) = if let Ok(work) = u64::try_from(work) {
+            (work / rate, work % rate)
+        } else {
+            let rate = u128::from(rate);
+            (u64::try_from(work / rate).unwrap_or(u64::MAX), (work % rate) as u64)
         };
         self.free = Time::from_nanos(self.free.as_nanos().saturating_add(nanos));
         self.rest = rest;

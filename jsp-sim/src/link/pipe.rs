@@ -250,10 +250,13 @@ impl Pipe {
             }
             station.stats.entered += 1;
             if let Some(sender) = station.running.managed() {
-                if let Err((why, travel)) = sender.keep(at, travel, &mut station.stats) {
-                    station.stats.dropped += 1;
-                    self.stats.count(why);
-                    out(Exit::Dropped { why, packet: travel.packet });
+                match sender.admit(at, &mut travel, &mut station.stats) {
+                    Ok(()) => sender.keep(at, travel, &mut station.stats),
+                    Err(why) => {
+                        station.stats.dropped += 1;
+                        self.stats.count(why);
+                        out(Exit::Dropped { why, packet: travel.packet });
+                    }
                 }
                 return;
             }

@@ -152,7 +152,6 @@ impl Sender {
 
     /// A packet comes to a queue without a manager.
     pub(super) fn pass(&mut self, at: Time, travel: &mut Travel, stats: &mut StageStats) -> Step {
-        self.forget(at);
         if let Err(why) = self.admit(at, travel, stats) {
             return Step::Drop(why);
         }
@@ -166,23 +165,13 @@ impl Sender {
         Step::On(time)
     }
 
-    /// A packet comes to a managed queue.
-    pub(super) fn keep(
-        &mut self,
-        at: Time,
-        mut travel: Travel,
-        stats: &mut StageStats,
-    ) -> Result<(), (Dropped, Travel)> {
-        self.forget(at);
-        if let Err(why) = self.admit(at, &mut travel, stats) {
-            return Err((why, travel));
-        }
+    /// A packet comes to a managed queue that [`Sender::admit`]s it.
+    pub(super) fn keep(&mut self, at: Time, travel: Travel, stats: &mut StageStats) {
         self.managed.enter(at, travel);
         if self.next.is_none() {
             self.plan();
         }
         stats.held += u64::from(self.next.is_some_and(|next| next > at));
-        Ok(())
     }
 
     /// When the line takes a packet out of a managed queue.
@@ -227,12 +216,13 @@ impl Sender {
     }
 
     /// Whether a packet finds room; it is marked if the queue is long.
-    fn admit(
+    pub(super) fn admit(
         &mut self,
         at: Time,
         travel: &mut Travel,
         stats: &mut StageStats,
     ) -> Result<(), Dropped> {
+        self.forget(at);
         if self.rate.queue.is_none() && self.rate.mark_at.is_none() {
             return Ok(());
         }

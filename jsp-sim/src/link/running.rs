@@ -18,6 +18,7 @@ use jsp_proto::time::Time;
 
 /// A stage at work.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // A link has a few stages, and they stay where they are.
 pub(super) enum Running {
     Delay(Delayer),
     Rate(Box<Sender>),

@@ -237,8 +237,7 @@ mod tests {
         for (name, mean) in means {
             let expected = match name {
                 "lte-down" => 6..=14,
-                "lte-up" => 2..=5,
-                "satellite" => 2..=5,
+                "lte-up" | "satellite" => 2..=5,
                 _ => 15..=35,
             };
             assert!(expected.contains(&mean), "{name}: {mean} Mbit/s");
