@@ -170,7 +170,7 @@ pub(crate) fn upload() -> Run {
     pair.run_until(|pair| pair.server().is_some_and(|server| server.connected.is_some())).unwrap();
     pair.with_connection(Side::Client, |connection, _| connection.update_keys()).unwrap();
     pair.world.run_for(secs(3)).unwrap();
-    pair.with_connection(Side::Client, |connection, now| {
+    pair.with_connection(Side::Server, |connection, now| {
         connection.close(now, AppCode(0), b"done");
     })
     .unwrap();
