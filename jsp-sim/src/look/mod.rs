@@ -1,5 +1,7 @@
 //! What people look at after a run.
 
 mod human;
+pub mod lines;
 pub mod pcapng;
 pub mod samples;
+pub mod summary;

@@ -249,8 +249,7 @@ impl Samples {
         }
         let mut samples = Self::new(head.title);
         for (n, text) in lines {
-            let row: Row =
-                serde_json::from_str(text).map_err(|error| bad(n, error.to_string()))?;
+            let row: Row = serde_json::from_str(text).map_err(|error| bad(n, error.to_string()))?;
             samples.take(row).map_err(|why| bad(n, why.into()))?;
         }
         Ok(samples)
