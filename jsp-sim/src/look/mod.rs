@@ -3,5 +3,6 @@
 mod human;
 pub mod lines;
 pub mod pcapng;
+pub mod qlog;
 pub mod samples;
 pub mod summary;

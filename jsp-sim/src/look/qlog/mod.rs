@@ -1,0 +1,289 @@
+//! A run as a qlog file, which [qvis](https://qvis.quictools.info) draws.
+//!
+//! The form is `draft-ietf-quic-qlog-main-schema` and `draft-ietf-quic-qlog-quic-events` at version 0.3,
+//! as one JSON document: what qvis reads. A connection has a trace for each end that is recorded; both have the
+//! connection's name as `group_id`. Times are milliseconds of the recording host's clock. Packets of
+//! data are `1RTT`, those of early data `0RTT`.
+//!
+//! ```text
+//! Qlog ── trace("c0", "client", Side::Client) ──> QlogTrace ── sent, received, lost, late, refused   (a Tap)
+//!   │                                                     ├─── metrics, event                        (after each event)
+//!   └─ write ──> file                                     └─── started, parameters, note
+//! ```
+//!
+//! What QUIC does not know has a namespace of its own:
+//!
+//! | event | data | says |
+//! |---|---|---|
+//! | `jsp:packet_late` | `header` | a packet that had been given up was acknowledged after all |
+//! | `jsp:probe_timeout` | `total` | a probe timeout passed |
+//! | `jsp:spurious_loss` | `total` | what had counted as congestion was reordering |
+//! | `jsp:black_hole` | `total` | the path no longer carries datagrams of the size that it did |
+//! | `jsp:stream` | `event`, `stream_id`, `code`, `stream_type` | the engine told its application of a stream |
+//! | `jsp:signature_requested` | | the engine asked for a signature |
+//! | `jsp:note` | `message` | what the simulator did: an operation, a fault |
+//! | `jsp:truncated` | `limit`, `missing` | the log was full; so many events of this trace are missing |
+
+mod event;
+mod frame;
+mod metrics;
+mod packet;
+
+use frame::Offsets;
+use jsp_proto::connection::{Event, Refusal, Stats, Tap, TapPacket, TransportConfig};
+use jsp_proto::ids::{PacketNumber, Side, Space};
+use jsp_proto::time::Time;
+use jsp_proto::wire::header::Kind;
+use metrics::Metrics;
+use serde_json::{Value, json};
+use std::fmt;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A qlog in the making. Clones are the same log.
+#[derive(Clone, Debug)]
+pub struct Qlog {
+    log: Arc<Mutex<Log>>,
+}
+
+/// The record of one end of one connection. Clones write to the same record; one of them is the connection's
+/// [`Tap`].
+#[derive(Clone, Debug)]
+pub struct QlogTrace {
+    log: Arc<Mutex<Log>>,
+    id: usize,
+}
+
+#[derive(Debug)]
+struct Log {
+    title: String,
+    limit: usize,
+    bytes: usize,
+    traces: Vec<Trace>,
+}
+
+/// What was recorded of one end.
+struct Trace {
+    connection: String,
+    host: String,
+    side: Side,
+    /// Events as JSON, separated as in an array.
+    events: Vec<u8>,
+    /// When the last one was: a trace's events are in order of time.
+    last: Time,
+    missing: u64,
+    sent: Direction,
+    received: Direction,
+    metrics: Metrics,
+    /// The state of the connection that was told last.
+    state: &'static str,
+}
+
+/// What is remembered of the packets that went one way.
+#[derive(Debug, Default)]
+struct Direction {
+    offsets: Offsets,
+    generation: u64,
+}
+
+impl Qlog {
+    /// How large a log may grow, in bytes: more than this no browser opens.
+    pub const LIMIT: usize = 256 << 20;
+
+    /// An empty log of at most [`Qlog::LIMIT`] bytes. The title tells the scenario and the seed.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self::with_limit(title, Self::LIMIT)
+    }
+
+    /// An empty log that takes no more events once they are `limit` bytes.
+    pub fn with_limit(title: impl Into<String>, limit: usize) -> Self {
+        let log = Log { title: title.into(), limit, bytes: 0, traces: Vec::new() };
+        Self { log: Arc::new(Mutex::new(log)) }
+    }
+
+    /// Begins the record of one end of a connection.
+    pub fn trace(
+        &self,
+        connection: impl Into<String>,
+        host: impl Into<String>,
+        side: Side,
+    ) -> QlogTrace {
+        let mut log = lock(&self.log);
+        log.traces.push(Trace {
+            connection: connection.into(),
+            host: host.into(),
+            side,
+            events: Vec::new(),
+            last: Time::ZERO,
+            missing: 0,
+            sent: Direction::default(),
+            received: Direction::default(),
+            metrics: Metrics::default(),
+            state: "attempted",
+        });
+        QlogTrace { log: Arc::clone(&self.log), id: log.traces.len() - 1 }
+    }
+
+    /// Writes the file. Its name should end in `.qlog`.
+    pub fn write(&self, mut out: impl Write) -> io::Result<()> {
+        let log = lock(&self.log);
+        let title = json!(log.title);
+        writeln!(
+            out,
+            "{{\"qlog_version\":\"0.3\",\"qlog_format\":\"JSON\",\"title\":{title},\"traces\":["
+        )?;
+        // A trace without events is none to qvis.
+        let full = log.traces.iter().filter(|trace| !trace.events.is_empty());
+        for (i, trace) in full.enumerate() {
+            out.write_all(if i > 0 { b",\n" } else { b"" })?;
+            trace.write(&mut out, log.limit)?;
+        }
+        out.write_all(b"]}\n")?;
+        out.flush()
+    }
+}
+
+impl Trace {
+    fn write(&self, out: &mut impl Write, limit: usize) -> io::Result<()> {
+        let side = side_name(self.side);
+        let head = json!({
+            "title": format!("{}, {side}", self.connection),
+            "description": "",
+            "vantage_point": { "name": self.host, "type": side },
+            "configuration": { "time_units": "ms" },
+            "common_fields": {
+                "group_id": self.connection,
+                "protocol_type": ["JSP"],
+                "time_format": "relative",
+                "reference_time": 0,
+            },
+        });
+        let head = head.to_string();
+        // The object is left open for its events.
+        write!(out, "{},\"events\":[\n", head.strip_suffix('}').unwrap_or(&head))?;
+        out.write_all(&self.events)?;
+        if self.missing > 0 {
+            let data = json!({ "limit": limit, "missing": self.missing });
+            out.write_all(b",\n")?;
+            write_event(out, self.last, "jsp:truncated", &data)?;
+        }
+        out.write_all(b"\n]}")
+    }
+}
+
+impl Trace {
+    /// Appends an event; how many bytes it took.
+    fn push(&mut self, now: Time, name: &str, data: &Value) -> usize {
+        let before = self.events.len();
+        self.last = self.last.max(now);
+        if before > 0 {
+            self.events.extend_from_slice(b",\n");
+        }
+        // Writing into memory does not fail.
+        let _ = write_event(&mut self.events, self.last, name, data);
+        self.events.len() - before
+    }
+}
+
+/// Writes one event. Milliseconds as a floating-point number tell nanoseconds for a hundred days.
+fn write_event(out: &mut impl Write, time: Time, name: &str, data: &Value) -> io::Result<()> {
+    let time = json!(time.as_nanos() as f64 / 1e6);
+    write!(out, "{{\"time\":{time},\"name\":\"{name}\",\"data\":{data}}}")
+}
+
+/// Who a trace's owner is to qlog.
+const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
+    }
+}
+
+fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl QlogTrace {
+    /// Lets `make` say what happened at `now`, unless the log is full.
+    fn record(&self, now: Time, make: impl FnOnce(&mut Trace) -> Vec<(&'static str, Value)>) {
+        let mut log = lock(&self.log);
+        let full = log.bytes >= log.limit;
+        let Some(trace) = log.traces.get_mut(self.id) else { return };
+        let mut bytes = 0;
+        for (name, data) in make(trace) {
+            if full {
+                trace.missing += 1;
+            } else {
+                bytes += trace.push(now, name, &data);
+            }
+        }
+        log.bytes += bytes;
+    }
+
+    /// The connection begins.
+    pub fn started(&self, now: Time, local: SocketAddr, remote: SocketAddr) {
+        self.record(now, |trace| event::started(trace, local, remote));
+    }
+
+    /// What this end and its peer say of themselves in the handshake, as it follows from their
+    /// configurations.
+    pub fn parameters(&self, now: Time, local: &TransportConfig, remote: &TransportConfig) {
+        self.record(now, |_| event::parameters(local, remote));
+    }
+
+    /// What the connection measures at `now`; only what has changed is written. Best told after every event.
+    pub fn metrics(&self, now: Time, stats: &Stats, in_flight: u64) {
+        self.record(now, |trace| trace.metrics.update(stats, in_flight));
+    }
+
+    /// The engine told its application of something.
+    pub fn event(&self, now: Time, event: &Event) {
+        self.record(now, |trace| event::event(trace, event));
+    }
+
+    /// The simulator did something to this end.
+    pub fn note(&self, now: Time, message: &str) {
+        self.record(now, |_| vec![("jsp:note", json!({ "message": message }))]);
+    }
+}
+
+impl Tap for QlogTrace {
+    fn sent(&mut self, packet: &TapPacket<'_>) {
+        self.record(packet.now, |trace| {
+            packet::packet("transport:packet_sent", trace.side, &mut trace.sent, packet)
+        });
+    }
+
+    fn received(&mut self, packet: &TapPacket<'_>) {
+        self.record(packet.now, |trace| {
+            let peer = trace.side.peer();
+            packet::packet("transport:packet_received", peer, &mut trace.received, packet)
+        });
+    }
+
+    fn lost(&mut self, now: Time, space: Space, number: PacketNumber) {
+        self.record(now, |_| vec![("recovery:packet_lost", packet::reference(space, number))]);
+    }
+
+    fn late(&mut self, now: Time, space: Space, number: PacketNumber) {
+        self.record(now, |_| vec![("jsp:packet_late", packet::reference(space, number))]);
+    }
+
+    fn refused(&mut self, now: Time, kind: Kind, why: Refusal) {
+        self.record(now, |_| vec![("transport:packet_dropped", packet::refused(kind, why))]);
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace")
+            .field("connection", &self.connection)
+            .field("host", &self.host)
+            .field("bytes", &self.events.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
