@@ -1,6 +1,6 @@
 //! What the engine tells its application, and how a connection begins, as qlog's events.
 
-use super::Trace;
+use super::trace::Trace;
 use jsp_proto::connection::{Event, TransportConfig};
 use jsp_proto::error::CloseReason;
 use jsp_proto::ids::{Dir, Version};

@@ -28,18 +28,17 @@ mod event;
 mod frame;
 mod metrics;
 mod packet;
+mod trace;
 
-use frame::Offsets;
 use jsp_proto::connection::{Event, Refusal, Stats, Tap, TapPacket, TransportConfig};
 use jsp_proto::ids::{PacketNumber, Side, Space};
 use jsp_proto::time::Time;
 use jsp_proto::wire::header::Kind;
-use metrics::Metrics;
 use serde_json::{Value, json};
-use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use trace::Trace;
 
 /// A qlog in the making. Clones are the same log.
 #[derive(Clone, Debug)]
@@ -61,30 +60,6 @@ struct Log {
     limit: usize,
     bytes: usize,
     traces: Vec<Trace>,
-}
-
-/// What was recorded of one end.
-struct Trace {
-    connection: String,
-    host: String,
-    side: Side,
-    /// Events as JSON, separated as in an array.
-    events: Vec<u8>,
-    /// When the last one was: a trace's events are in order of time.
-    last: Time,
-    missing: u64,
-    sent: Direction,
-    received: Direction,
-    metrics: Metrics,
-    /// The state of the connection that was told last.
-    state: &'static str,
-}
-
-/// What is remembered of the packets that went one way.
-#[derive(Debug, Default)]
-struct Direction {
-    offsets: Offsets,
-    generation: u64,
 }
 
 impl Qlog {
@@ -110,18 +85,7 @@ impl Qlog {
         side: Side,
     ) -> QlogTrace {
         let mut log = lock(&self.log);
-        log.traces.push(Trace {
-            connection: connection.into(),
-            host: host.into(),
-            side,
-            events: Vec::new(),
-            last: Time::ZERO,
-            missing: 0,
-            sent: Direction::default(),
-            received: Direction::default(),
-            metrics: Metrics::default(),
-            state: "attempted",
-        });
+        log.traces.push(Trace::new(connection.into(), host.into(), side));
         QlogTrace { log: Arc::clone(&self.log), id: log.traces.len() - 1 }
     }
 
@@ -141,62 +105,6 @@ impl Qlog {
         }
         out.write_all(b"]}\n")?;
         out.flush()
-    }
-}
-
-impl Trace {
-    fn write(&self, out: &mut impl Write, limit: usize) -> io::Result<()> {
-        let side = side_name(self.side);
-        let head = json!({
-            "title": format!("{}, {side}", self.connection),
-            "description": "",
-            "vantage_point": { "name": self.host, "type": side },
-            "configuration": { "time_units": "ms" },
-            "common_fields": {
-                "group_id": self.connection,
-                "protocol_type": ["JSP"],
-                "time_format": "relative",
-                "reference_time": 0,
-            },
-        });
-        let head = head.to_string();
-        // The object is left open for its events.
-        write!(out, "{},\"events\":[\n", head.strip_suffix('}').unwrap_or(&head))?;
-        out.write_all(&self.events)?;
-        if self.missing > 0 {
-            let data = json!({ "limit": limit, "missing": self.missing });
-            out.write_all(b",\n")?;
-            write_event(out, self.last, "jsp:truncated", &data)?;
-        }
-        out.write_all(b"\n]}")
-    }
-}
-
-impl Trace {
-    /// Appends an event; how many bytes it took.
-    fn push(&mut self, now: Time, name: &str, data: &Value) -> usize {
-        let before = self.events.len();
-        self.last = self.last.max(now);
-        if before > 0 {
-            self.events.extend_from_slice(b",\n");
-        }
-        // Writing into memory does not fail.
-        let _ = write_event(&mut self.events, self.last, name, data);
-        self.events.len() - before
-    }
-}
-
-/// Writes one event. Milliseconds as a floating-point number tell nanoseconds for a hundred days.
-fn write_event(out: &mut impl Write, time: Time, name: &str, data: &Value) -> io::Result<()> {
-    let time = json!(time.as_nanos() as f64 / 1e6);
-    write!(out, "{{\"time\":{time},\"name\":\"{name}\",\"data\":{data}}}")
-}
-
-/// Who a trace's owner is to qlog.
-const fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Client => "client",
-        Side::Server => "server",
     }
 }
 
@@ -272,16 +180,6 @@ impl Tap for QlogTrace {
 
     fn refused(&mut self, now: Time, kind: Kind, why: Refusal) {
         self.record(now, |_| vec![("transport:packet_dropped", packet::refused(kind, why))]);
-    }
-}
-
-impl fmt::Debug for Trace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trace")
-            .field("connection", &self.connection)
-            .field("host", &self.host)
-            .field("bytes", &self.events.len())
-            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Packets as qlog's events.
 
 use super::frame::{frames, hex};
-use super::{Direction, side_name};
+use super::trace::{Direction, side_name};
 use jsp_proto::connection::{Refusal, TapPacket};
 use jsp_proto::ids::{PacketNumber, Side, Space};
 use jsp_proto::record::TAG_LEN;
