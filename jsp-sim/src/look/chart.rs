@@ -228,7 +228,7 @@ impl Panel {
             }
         }
         if last {
-            let at = ((LEFT + right) / 2.0, bottom + 35.0);
+            let at = (f32::midpoint(LEFT, right), bottom + 35.0);
             picture.text(at, format!("time, {}", time.name), style(12.0, Anchor::Middle, INK));
         }
         // What covers much comes first, so that it hides nothing.

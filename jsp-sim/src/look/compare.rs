@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn runs_beyond_the_colours_get_other_lines_and_runs_without_traffic_none() {
-        let mut runs: Vec<_> = (0..COLOURS.len() + 1).map(run).collect();
+        let mut runs: Vec<_> = (0..=COLOURS.len()).map(run).collect();
         runs.push(Samples::new("silence"));
         let svg = compare(&runs).svg();
         assert!(svg.contains("stroke-dasharray"));

@@ -147,8 +147,8 @@ mod tests {
         // The last interval ends after a tenth of its cell.
         assert!((rate[199].0 - 0.991).abs() < 1e-9);
         let losses = grid.counts(series, |reading| reading.lost_packets);
-        assert_eq!(losses.iter().map(|(_, n)| n).sum::<f64>(), 10.0);
-        assert_eq!(losses[9].1, 1.0);
+        let counted: Vec<_> = (0..100).filter(|i| losses[*i].1 > 0.0).collect();
+        assert_eq!(counted, (9..100).step_by(10).collect::<Vec<_>>());
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Envelope {
 }
 
 /// One line. Fields are written in this order.
-#[derive(Serialize, Default)]
+#[derive(Clone, Copy, Serialize, Default)]
 struct Line<'a> {
     time: u64,
     host: &'a str,
@@ -114,7 +114,7 @@ struct Line<'a> {
     what: Option<&'a str>,
 }
 
-impl<'a> Line<'a> {
+impl Line<'_> {
     fn datagram(number: u64, envelope: Option<Envelope>, ecn: Ecn) -> Self {
         Self {
             number: Some(number),
@@ -143,7 +143,7 @@ impl<W: Write> Lines<W> {
         (Self { out, hosts, sent: VecDeque::new(), next: 0 }, file)
     }
 
-    fn write(&self, time: Time, node: NodeId, kind: &str, line: Line<'_>) {
+    fn write(&self, time: Time, node: NodeId, kind: &str, line: &Line<'_>) {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let Output { writer: Some(writer), error: error @ None } = &mut *out else { return };
         let unnamed;
@@ -153,7 +153,7 @@ impl<W: Write> Lines<W> {
             unnamed = format!("host{}", node.0);
             &unnamed
         };
-        let line = Line { time: time.as_nanos(), host, kind, ..line };
+        let line = Line { time: time.as_nanos(), host, kind, ..*line };
         let written = serde_json::to_writer(&mut *writer, &line).map_err(io::Error::from);
         *error = written.and_then(|()| writer.write_all(b"\n")).err();
     }
@@ -179,33 +179,33 @@ impl<W: Write + Send> Observer for Lines<W> {
     fn sent(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
         self.remember(number, datagram);
         let line = Line::datagram(number, Some(Envelope::of(datagram)), datagram.ecn);
-        self.write(time, node, "sent", line);
+        self.write(time, node, "sent", &line);
     }
 
     fn passed(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
         let line = Line::datagram(number, Some(Envelope::of(datagram)), datagram.ecn);
-        self.write(time, node, "passed", line);
+        self.write(time, node, "passed", &line);
     }
 
     fn dropped(&mut self, time: Time, node: NodeId, number: u64, why: &'static str) {
         let line = Line::datagram(number, self.recall(number), Ecn::NotEct);
-        self.write(time, node, "dropped", Line { why: Some(why), ..line });
+        self.write(time, node, "dropped", &Line { why: Some(why), ..line });
     }
 
     fn arrived(&mut self, time: Time, node: NodeId, number: u64, datagram: &Datagram) {
         let line = Line::datagram(number, Some(Envelope::of(datagram)), datagram.ecn);
-        self.write(time, node, "arrived", line);
+        self.write(time, node, "arrived", &line);
     }
 
     fn timer(&mut self, time: Time, node: NodeId, deadline: Time) {
         let line = Line { deadline: Some(deadline.as_nanos()), ..Line::default() };
-        self.write(time, node, "timer", line);
+        self.write(time, node, "timer", &line);
     }
 
     fn event(&mut self, time: Time, node: NodeId, number: u64, what: &[u8]) {
         let what = String::from_utf8_lossy(what.get(..MAX_TEXT).unwrap_or(what));
         let line = Line { connection: Some(number), what: Some(&what), ..Line::default() };
-        self.write(time, node, "event", line);
+        self.write(time, node, "event", &line);
     }
 }
 

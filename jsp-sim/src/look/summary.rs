@@ -27,6 +27,9 @@ const SHOWN_LINKS: usize = 24;
 const LAST_EVENTS: usize = 20;
 /// The longest line that is put together here.
 const COLUMNS: usize = 100;
+/// The width of a connection's labels, and that of its first column.
+const LABEL: usize = 21;
+const CELL: usize = 34;
 
 /// What a run comes down to.
 #[derive(Clone, Debug)]
@@ -247,9 +250,9 @@ impl ConnectionSummary {
         };
         let [client, server] = [words(&self.client), words(&self.server)];
         if client == server {
-            return row(f, "in the end", [&client, ""]);
+            return row(f, "  in the end", [&client, ""]);
         }
-        row(f, "in the end", [&format!("{}: {client}", self.client_host), ""])?;
+        row(f, "  in the end", [&format!("{}: {client}", self.client_host), ""])?;
         row(f, "", [&format!("{}: {server}", self.server_host), ""])
     }
 }
@@ -257,43 +260,57 @@ impl ConnectionSummary {
 impl fmt::Display for ConnectionSummary {
     /// A column for each direction, with what its sender counted and its receiver got.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { name, client_host, server_host, open, .. } = self;
+        let Self { name, client_host, server_host, .. } = self;
+        let there = cut(&format!("{client_host} > {server_host}"), CELL - 2);
+        let back = cut(&format!("{server_host} > {client_host}"), CELL - 2);
+        row(f, &cut(name, LABEL - 2), [&there, &back])?;
+        for (label, [there, back]) in self.figures() {
+            row(f, &format!("  {label}"), [&there, &back])?;
+        }
+        self.write_end(f)?;
+        writeln!(f)
+    }
+}
+
+impl ConnectionSummary {
+    /// What is known of each direction.
+    fn figures(&self) -> Vec<(&'static str, [String; 2])> {
         let ends = [self.client.as_ref(), self.server.as_ref()];
-        let both = |show: &dyn Fn(&EndSummary) -> String| {
-            ends.map(|end| end.map_or_else(|| "-".into(), show))
-        };
-        let there = format!("{client_host} > {server_host}");
-        let back = format!("{server_host} > {client_host}");
-        row(f, name, [&there, &back])?;
+        let none = || "-".to_owned();
+        let senders =
+            |show: &dyn Fn(&EndSummary) -> String| ends.map(|end| end.map_or_else(none, show));
         let [to_client, to_server] = ends.map(|end| end.map(|end| end.stats.streams.received));
         let delivered = [to_server, to_client];
-        write_row(f, "delivered", delivered.map(|n| n.map_or_else(|| "-".into(), human::bytes)))?;
-        let goodput = |n: u64| human::rate(n as f64 * 8.0 / open.as_secs_f64());
-        let measured = delivered.map(|n| n.filter(|n| *n > 0 && !open.is_zero()));
-        write_row(f, "goodput", measured.map(|n| n.map_or_else(|| "-".into(), goodput)))?;
-        let sent = both(&|end| {
+        let open = self.open.as_secs_f64();
+        let goodput = delivered.map(|bytes| match bytes {
+            Some(bytes) if bytes > 0 && open > 0.0 => human::rate(bytes as f64 * 8.0 / open),
+            _ => none(),
+        });
+        let sent = senders(&|end| {
             let (path, packets) = (&end.stats.path, end.stats.counts.packets_sent);
             format!("{} in {}", human::bytes(path.sent_bytes), human::counted(packets, "packet"))
         });
-        write_row(f, "sent", sent)?;
-        let lost = both(&|end| {
+        let lost = senders(&|end| {
             let (lost, sent) = (end.stats.path.lost_packets, end.stats.counts.packets_sent);
             format!("{} ({})", human::counted(lost, "packet"), human::share(lost, sent))
         });
-        write_row(f, "lost", lost)?;
-        let again = both(&|end| human::bytes(end.stats.streams.retransmitted));
-        write_row(f, "retransmitted", again)?;
-        write_row(f, "RTT, least / mean", both(&rtt))?;
-        write_row(f, "MTU", both(&|end| format!("{} B", end.stats.path.mtu)))?;
-        let updates = both(&|end| human::count(end.stats.counts.key_updates));
-        if ends.iter().flatten().any(|end| end.stats.counts.key_updates > 0) {
-            write_row(f, "key updates", updates)?;
-        }
         let handshake =
-            both(&|end| end.stats.handshake.map_or_else(|| "not completed".into(), human::span));
-        write_row(f, "handshake", handshake)?;
-        self.write_end(f)?;
-        writeln!(f)
+            senders(&|end| end.stats.handshake.map_or_else(|| "not completed".into(), human::span));
+        let mut figures = vec![
+            ("handshake", handshake),
+            ("delivered", delivered.map(|bytes| bytes.map_or_else(none, human::bytes))),
+            ("goodput", goodput),
+            ("sent", sent),
+            ("lost", lost),
+            ("retransmitted", senders(&|end| human::bytes(end.stats.streams.retransmitted))),
+            ("RTT, least / mean", senders(&rtt)),
+            ("MTU", senders(&|end| format!("{} B", end.stats.path.mtu))),
+        ];
+        if ends.iter().flatten().any(|end| end.stats.counts.key_updates > 0) {
+            let updates = senders(&|end| human::count(end.stats.counts.key_updates));
+            figures.push(("key updates", updates));
+        }
+        figures
     }
 }
 
@@ -306,17 +323,9 @@ fn rtt(end: &EndSummary) -> String {
     format!("{} / {}", human::span(end.stats.path.min_rtt), human::span(mean))
 }
 
-fn write_row(f: &mut Formatter<'_>, label: &str, cells: [String; 2]) -> fmt::Result {
-    row(f, label, [&cells[0], &cells[1]])
-}
-
-/// A label and a cell for each direction. A connection's name stands at the margin.
+/// A label and a cell for each direction.
 fn row(f: &mut Formatter<'_>, label: &str, [there, back]: [&str; 2]) -> fmt::Result {
-    let line = if there.contains(" > ") {
-        format!("{label:<21}{there:<34}{back}")
-    } else {
-        format!("  {label:<19}{there:<34}{back}")
-    };
+    let line = format!("{label:<LABEL$}{there:<CELL$}{back}");
     writeln!(f, "{}", line.trim_end())
 }
 
@@ -463,7 +472,8 @@ mod tests {
 
     #[test]
     fn a_failure_tells_the_rule_the_place_the_last_events_and_the_way_back() {
-        let tail = (0..40).map(|n| format!("   0.{n:06} node 0 Sent {n} (1200 bytes)\n")).collect();
+        let line = |n| format!("   0.{n:06} node 0 Sent {n} (1200 bytes)");
+        let tail = (0..40).map(line).collect::<Vec<_>>().join("\n");
         let failure = world::Failure {
             time: Time::from_nanos(3_201_004_000),
             node: crate::datagram::NodeId(1),

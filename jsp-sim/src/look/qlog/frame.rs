@@ -4,6 +4,7 @@ use jsp_proto::ids::{Dir, StreamId};
 use jsp_proto::wire::frame::{AckFrame, Frame, Frames, StreamFrame, expand_offset};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// From where on an offset's low 32 bits do not tell it alone.
 const FAR: u64 = 1 << 30;
@@ -138,7 +139,12 @@ const fn stream_type(dir: Dir) -> &'static str {
 
 /// Bytes as qlog writes them.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut out = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing into a string does not fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
 }
 
 #[cfg(test)]
@@ -155,7 +161,7 @@ mod tests {
     fn of(list: &[Frame<'_>]) -> Vec<Value> {
         let mut bytes = [0; 2000];
         let mut writer = Writer::new(&mut bytes);
-        list.iter().for_each(|frame| frame.encode(&mut writer).unwrap());
+        list.iter().try_for_each(|frame| frame.encode(&mut writer)).unwrap();
         frames(writer.written(), &mut Offsets::default())
     }
 

@@ -66,7 +66,7 @@ impl Trace {
         });
         let head = head.to_string();
         // The object is left open for its events.
-        write!(out, "{},\"events\":[\n", head.strip_suffix('}').unwrap_or(&head))?;
+        writeln!(out, "{},\"events\":[", head.strip_suffix('}').unwrap_or(&head))?;
         out.write_all(&self.events)?;
         if self.missing > 0 {
             let data = json!({ "limit": limit, "missing": self.missing });
