@@ -147,6 +147,7 @@ impl LinkSummary {
             dropped: some(&[
                 ("lost", stats.lost),
                 ("queue full", stats.queue_full),
+                ("by AQM", stats.managed),
                 ("too big", stats.too_big),
             ]),
             changed: some(&[
