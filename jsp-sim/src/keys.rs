@@ -47,4 +47,10 @@ impl Keys {
         static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::hybrid(2));
         KEYS.clone()
     }
+
+    /// The identity of constrained devices, without a post-quantum key.
+    pub fn constrained() -> Self {
+        static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::ed25519(3));
+        KEYS.clone()
+    }
 }

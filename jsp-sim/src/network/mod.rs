@@ -266,6 +266,11 @@ impl Network {
         number
     }
 
+    /// How many datagrams hosts have sent.
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// When something happens here next by itself.
     pub fn next_event(&self) -> Option<Time> {
         let leaves = self.travelling.peek().map(|(time, _)| time);

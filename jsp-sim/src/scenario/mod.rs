@@ -29,14 +29,19 @@
 //! Random draws belong to names: to an operation's, a path's, an interface's, a stage's. Whatever is
 //! deleted takes its draws along and leaves the others theirs.
 
+mod act;
+mod build;
 mod check;
 mod expect;
 mod host;
 mod model;
 mod op;
 mod parse;
+mod patience;
 mod place;
 mod print;
+mod report;
+mod run;
 
 pub use check::{Fault, Step};
 pub use expect::{Ending, Expect, ExpectConnection};
@@ -49,6 +54,8 @@ pub use op::{
 };
 pub use parse::Mistake;
 pub use place::{Place, Way};
+pub use report::{ConnectionReport, EndReport, OpReport, Report};
+pub use run::Run;
 
 #[cfg(test)]
 mod arbitrary;

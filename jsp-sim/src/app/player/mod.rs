@@ -39,6 +39,7 @@ pub enum Abandon {
 /// The universal application. See the [module](self).
 #[derive(Debug, Default)]
 pub struct Player {
+    name: String,
     connected: bool,
     closed: bool,
     tasks: BTreeMap<u32, Task>,
@@ -64,6 +65,22 @@ impl Player {
     /// A player that only answers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same player, with the name of what it plays in.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
+
+    /// The name of what it plays in.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its end of the connection is over.
+    pub const fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// A player that sends `size` bytes on each of `streams` streams.
