@@ -51,7 +51,7 @@ impl Connection {
         }
         self.update_keys_if_due(now);
         match self.phase {
-            Phase::Handshake | Phase::Established => {}
+            Phase::Handshake | Phase::Established => self.tidy(now),
             Phase::Closing => return self.transmit_close(now, out),
             Phase::Draining | Phase::Drained => return None,
         }

@@ -59,10 +59,7 @@ impl Connection {
         if self.paced_until.is_some_and(|at| at <= now) {
             self.paced_until = None;
         }
-        if self.tidy_at().is_some_and(|at| at <= now) {
-            self.streams.release_memory();
-            self.untidy = planted::is(Bug::TimeoutInPast);
-        }
+        self.tidy(now);
         if let Some(keys) = &mut self.spaces.data_keys {
             keys.expire(now, pto);
         }
@@ -77,6 +74,15 @@ impl Connection {
         let report = recovery.on_timeout(now, rtt, &context, &mut fates);
         self.counts.probe_timeouts += u64::from(report.probe);
         self.path.on_timeout(now, &report);
+    }
+
+    /// Gives back what the buffers of streams do not need, if that is due. What the application writes
+    /// into a long silence makes it due at once.
+    pub(super) fn tidy(&mut self, now: Time) {
+        if self.tidy_at().is_some_and(|at| at <= now) {
+            self.streams.release_memory();
+            self.untidy = planted::is(Bug::TimeoutInPast);
+        }
     }
 
     /// When the buffers of streams that have fallen silent are given back.
