@@ -17,6 +17,7 @@
 //! - [`machine`]: the host that runs the engine: an endpoint, its connections, their [`app`]s.
 //! - [`pair`]: a client, a server and the path between them, in one expression.
 //! - [`look`]: what people look at after a run.
+//! - [`scenario`]: whole stories as files, with faults at their times and what is expected.
 //! - [`seeds`]: the same story under many seeds, on all cores.
 //! - `tokio` (a feature): applications of the tokio driver on such a network, unchanged.
 //!

@@ -3,7 +3,7 @@
 
 use jsp_sim::rule::Rule;
 use jsp_sim::scenario::{Report, Scenario};
-use jsp_sim::seeds;
+use jsp_sim::{ms, seeds};
 use std::fs;
 use std::path::Path;
 
@@ -100,7 +100,7 @@ fn a_scenario_and_a_seed_give_one_hash_whatever_thread_runs_them() {
 #[test]
 fn an_operation_that_is_deleted_leaves_the_draws_of_the_rest_alone() {
     let mut scenario = shipped("ten-second-outage.toml");
-    let lossy = jsp_sim::link::Link::new().delay(jsp_sim::ms(5)).loss(0.1);
+    let lossy = jsp_sim::link::Link::new().delay(ms(5)).loss(0.1);
     scenario.paths[0].there = jsp_sim::scenario::LinkRef::Inline(lossy);
     scenario.ops.truncate(1);
     let alone = scenario.run(1).unwrap();
@@ -113,6 +113,23 @@ fn an_operation_that_is_deleted_leaves_the_draws_of_the_rest_alone() {
     let entered =
         |report: &Report| report.links.iter().map(|(_, stats)| stats.lost).collect::<Vec<_>>();
     assert!(entered(&alone).iter().any(|lost| *lost > 0));
+}
+
+#[test]
+fn a_peer_that_acknowledges_what_was_never_sent_is_found_out() {
+    for by in ["client", "server"] {
+        for keys in ["", "[[op]]\nat = \"200ms\"\nupdate_keys = {}\n"] {
+            let scenario = read(&format!(
+                "name = \"x\"\npath = [{{ there = [{{ delay = {{ base = \"10ms\" }} }}] }}]\n\
+                 [[op]]\necho = {{ streams = 100, gap = \"10ms\", size = \"1 kB\" }}\n{keys}\
+                 [[op]]\nat = \"500ms\"\nforge = {{ by = \"{by}\" }}\n\
+                 [expect]\nwithin = \"1s\"\nconnection.c0.ends = \"error\"\n"
+            ));
+            let report = scenario.run(1).unwrap();
+            assert!(report.is_success(), "{report}");
+            assert!((ms(500)..ms(540)).contains(&report.time), "{report}");
+        }
+    }
 }
 
 /// The rule that a scenario's run breaks, and what it says.

@@ -19,7 +19,7 @@ use jsp_proto::crypto::Secret;
 use jsp_proto::crypto::rustcrypto::RustCrypto;
 use jsp_proto::endpoint::{ClientConfig, EndpointConfig, Incoming, ServerConfig};
 use jsp_proto::error::AppCode;
-use jsp_proto::handshake::{self, IdentitySet, Pinned};
+use jsp_proto::handshake::{self, IdentitySet, KeyLog, Pinned};
 use jsp_proto::path::MtuConfig;
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::stream::StreamConfig;
@@ -259,17 +259,25 @@ fn server_config(host: &Host) -> ServerConfig {
 
 /// How `from` connects to `to`: it asks for a server of the connection's name, so that both ends know
 /// which connection it is.
-pub(super) fn client_config(from: &Host, to: &Host, connection: &str) -> ClientConfig {
+pub(super) fn client_config(
+    from: &Host,
+    to: &Host,
+    connection: &str,
+    key_log: Option<Arc<dyn KeyLog>>,
+) -> ClientConfig {
     let pin = Arc::new(Pinned::new(keys(to.identity).identity.fingerprint()));
     let mut handshake = handshake::ClientConfig::new(Arc::new(RustCrypto), pin);
     handshake.server_name = connection.parse().unwrap_or_default();
+    handshake.key_log = key_log;
     ClientConfig { handshake: Arc::new(handshake), transport: Arc::new(transport(&from.transport)) }
 }
 
 /// The player for an end of a connection, which knows with what codes streams may be given up.
 pub(super) fn player(codes: &[AppCode], connection: &str) -> Player {
     let mut player = Player::new().named(connection);
-    codes.iter().for_each(|code| player.allow(*code));
+    for code in codes {
+        player.allow(*code);
+    }
     player
 }
 

@@ -6,6 +6,7 @@ use super::model::{Gateway, LinkRef, Scenario};
 use super::op::{Abandon, Action, Op, Trigger};
 use super::place::Place;
 use crate::middlebox::{FirewallConfig, NatConfig};
+use jsp_proto::handshake::ServerName;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
@@ -300,8 +301,12 @@ impl Scenario {
                 "a host does not connect to itself".into()
             })?;
             self.check_time(at!["connection", i, "at"], connection.at)?;
+            let name = &connection.name;
+            refuse(name.len() > ServerName::MAX_LEN, at!["connection", i, "name"], || {
+                format!("names of connections have at most {} bytes", ServerName::MAX_LEN)
+            })?;
             if let Some(trigger) = &connection.after {
-                self.check_trigger(at!["connection", i, "after"], trigger)?;
+                self.check_trigger("connection", i, trigger)?;
             }
         }
         Ok(())
@@ -317,10 +322,11 @@ impl Scenario {
         known(place, "connection", name, self.connections.iter().map(|c| c.name.as_str()))
     }
 
-    fn check_trigger(&self, place: Vec<Step>, trigger: &Trigger) -> Checked {
+    fn check_trigger(&self, list: &str, i: usize, trigger: &Trigger) -> Checked {
         let inside = |keys: &[&str]| {
-            let keys = keys.iter().map(|key| Step::from(*key));
-            place.iter().cloned().chain(keys).collect::<Vec<_>>()
+            let mut place = at![list, i, "after"];
+            place.extend(keys.iter().map(|key| Step::from(*key)));
+            place
         };
         match trigger {
             Trigger::Connected(name) => self.check_connection(inside(&["connected"]), name),
@@ -343,7 +349,7 @@ impl Scenario {
         let place = |key: &str| at!["op", i, action, key];
         self.check_time(at!["op", i, "at"], op.at)?;
         if let Some(trigger) = &op.after {
-            self.check_trigger(at!["op", i, "after"], trigger)?;
+            self.check_trigger("op", i, trigger)?;
             refuse(
                 *trigger == Trigger::Done(op.name.clone()),
                 at!["op", i, "after", "done"],

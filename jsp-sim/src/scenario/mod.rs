@@ -33,6 +33,7 @@ mod act;
 mod build;
 mod check;
 mod expect;
+mod forge;
 mod host;
 mod model;
 mod op;

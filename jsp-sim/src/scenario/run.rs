@@ -4,6 +4,7 @@ use super::act::Done;
 use super::build::{Built, client_config, player};
 use super::check::Fault;
 use super::expect::Ending;
+use super::forge::{Ears, Forger};
 use super::model::Scenario;
 use super::op::{Action, Trigger};
 use super::patience::patience;
@@ -20,6 +21,7 @@ use crate::world::{Failure, Limits, Outcome, World};
 use jsp_proto::error::AppCode;
 use jsp_proto::ids::{ConnectionHandle, Side};
 use jsp_proto::time::{Duration, Time, nanos};
+use std::sync::{Arc, Mutex};
 
 /// How many connections are looked at after each event. Few are always all looked at; of many, these
 /// in turn.
@@ -95,6 +97,8 @@ pub struct Run {
     pub(super) conns: Vec<Conn>,
     pub(super) acts: Vec<Act>,
     pub(super) codes: Vec<AppCode>,
+    /// Where somebody is to lie.
+    pub(super) forger: Option<Arc<Forger>>,
     /// Whose turn it is to be looked at.
     turn: usize,
     /// When something was delivered last, or done.
@@ -129,6 +133,7 @@ impl Run {
             conns: scenario.connections.iter().map(|_| Conn::default()).collect(),
             acts: vec![Act::default(); scenario.ops.len()],
             codes: codes(scenario),
+            forger: None,
             turn: 0,
             progress: Time::ZERO,
             patience: patience(scenario),
@@ -148,6 +153,12 @@ impl Run {
                 conn.allowed.extend(expected.ends);
                 conn.allowed.extend(&expected.may_end);
             }
+        }
+        if scenario.ops.iter().any(|op| matches!(op.action, Action::Forge(_))) {
+            let forger = Arc::new(Forger::default());
+            let ears: SharedObserver = Arc::new(Mutex::new(Ears(Arc::clone(&forger))));
+            run.observe(&ears);
+            run.forger = Some(forger);
         }
         Ok(run)
     }
@@ -228,7 +239,8 @@ impl Run {
         let (from, to) = (&connection.from, &connection.to);
         let remote = self.built.address_of(&self.scenario, from, to);
         let hosts = [&self.scenario.hosts[from], &self.scenario.hosts[to]];
-        let config = client_config(hosts[0], hosts[1], &connection.name);
+        let log = self.forger.as_ref().map(|forger| forger.log(i));
+        let config = client_config(hosts[0], hosts[1], &connection.name, log);
         let app = Box::new(player(&self.codes, &connection.name));
         let node = self.built.nodes[from];
         let handle = self
