@@ -36,7 +36,9 @@ pub enum Abandon {
     Stop,
 }
 
-/// The universal application. See the [module](self).
+/// An application that does whatever it is told, on either end of a connection: what runs behind the
+/// operations of scenarios. It plays [`Part`]s, and checks and answers those of the player at the other
+/// end: each byte of each stream, exactly once.
 #[derive(Debug, Default)]
 pub struct Player {
     name: String,
