@@ -133,6 +133,9 @@ impl Run {
             return Ok(Done::Later);
         };
         let node = self.built.nodes[self.host(i, side)];
+        if !self.built.world.runs(node) {
+            return Ok(Done::Later);
+        }
         self.built.world.act(node, |machine, context| {
             let now = context.now;
             // A session that is over can do nothing any more, and its operations are excused.

@@ -265,7 +265,9 @@ pub(super) fn client_config(
     connection: &str,
     key_log: Option<Arc<dyn KeyLog>>,
 ) -> ClientConfig {
-    let pin = Arc::new(Pinned::new(keys(to.identity).identity.fingerprint()));
+    // The fingerprint says of which kind the identity is.
+    let pin = Pinned::new(keys(to.identity).identity.fingerprint()).allow_ed25519_only();
+    let pin = Arc::new(pin);
     let mut handshake = handshake::ClientConfig::new(Arc::new(RustCrypto), pin);
     handshake.server_name = connection.parse().unwrap_or_default();
     handshake.key_log = key_log;

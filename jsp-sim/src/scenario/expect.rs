@@ -76,6 +76,8 @@ impl Ending {
             CloseReason::HandshakeTimeout => Self::HandshakeTimeout,
             CloseReason::StatelessReset => Self::StatelessReset,
             CloseReason::RemoteError { code, .. } if *code == Code::REFUSED => Self::Refused,
+            // Whoever closes during the handshake does not say more.
+            CloseReason::RemoteError { code, .. } if *code == Code::NO_ERROR => Self::Closed,
             CloseReason::LocalError(_)
             | CloseReason::RemoteError { .. }
             | CloseReason::VersionMismatch => Self::Error,

@@ -1,9 +1,12 @@
 //! How long nothing need be delivered before something must be wrong.
 
+use super::expect::Ending;
 use super::model::Scenario;
 use super::op::{Action, Reading};
 use super::place::Place;
 use crate::link::{Blackout, Capacity, Limit, Rate, StageKind};
+use crate::units::Span;
+use jsp_proto::connection::TransportConfig;
 use jsp_proto::time::Duration;
 
 /// Everybody gets that much.
@@ -53,7 +56,25 @@ pub(super) fn patience(scenario: &Scenario) -> Duration {
             _ => Duration::ZERO,
         };
     }
-    LEAST + silence.saturating_mul(3) + round_trip.saturating_mul(ROUNDS)
+    LEAST + silence.saturating_mul(3) + round_trip.saturating_mul(ROUNDS) + farewells(scenario)
+}
+
+/// How long it may take until a connection that may die without a word is known to be dead.
+fn farewells(scenario: &Scenario) -> Duration {
+    let dies = |ending: &Ending| matches!(ending, Ending::Idle | Ending::HandshakeTimeout);
+    let mut expected = scenario.expect.connections.values();
+    let restarts = scenario.ops.iter().any(|op| matches!(op.action, Action::Restart(_)));
+    if !restarts && !expected.any(|it| it.ends.iter().chain(&it.may_end).any(dies)) {
+        return Duration::ZERO;
+    }
+    let usual = TransportConfig::default();
+    let timeouts = scenario.hosts.values().map(|host| {
+        let idle = host.transport.idle_timeout.map(Span::duration);
+        let handshake = host.transport.handshake_timeout.map(Span::duration);
+        let idle = idle.or(usual.idle_timeout).unwrap_or_default();
+        idle.max(handshake.unwrap_or(usual.handshake_timeout))
+    });
+    timeouts.max().unwrap_or_default()
 }
 
 /// How long a packet may take to get through a full queue.

@@ -197,6 +197,9 @@ impl Run {
         };
         loop {
             self.trigger();
+            if self.is_over() {
+                return Ok(Outcome::Done);
+            }
             let next = self.agenda.peek().map(|(time, _)| time);
             let event = self.built.world.next_event();
             match next.filter(|next| event.is_none_or(|event| *next < event)) {
@@ -214,9 +217,6 @@ impl Run {
             }
             self.look()?;
             self.retry()?;
-            if self.is_over() {
-                return Ok(Outcome::Done);
-            }
             self.check_progress()?;
         }
     }
@@ -255,18 +255,38 @@ impl Run {
         Ok(())
     }
 
-    /// Plans what comes after something that has happened.
+    /// Plans what comes after something that has happened, and gives up what comes after something that
+    /// never will.
     fn trigger(&mut self) {
         let now = self.built.world.now();
         let mut pending = std::mem::take(&mut self.pending);
         pending.retain(|(plan, trigger, delay)| {
-            let met = self.is_met(trigger);
-            if met {
+            if self.is_met(trigger) {
                 self.agenda.plan(now + *delay, *plan);
+                return false;
             }
-            !met
+            let hopeless = self.is_hopeless(trigger);
+            match plan {
+                Plan::Act(i) => self.acts[*i].excused |= hopeless,
+                Plan::Connect(i) => self.conns[*i].ends[0].lost |= hopeless,
+            }
+            !hopeless
         });
         self.pending = pending;
+    }
+
+    /// Whether what a trigger waits for cannot happen any more, because its connection is gone.
+    fn is_hopeless(&self, trigger: &Trigger) -> bool {
+        let gone = |name: &str| self.index(name).is_none_or(|i| self.conns[i].is_gone());
+        match trigger {
+            Trigger::Connected(name) => gone(name),
+            Trigger::Delivered(delivered) => gone(&delivered.on),
+            Trigger::Done(name) => {
+                let i = self.scenario.ops.iter().position(|op| op.name == *name);
+                i.is_none_or(|i| self.acts[i].excused || self.is_excused(i))
+            }
+            Trigger::Closed(_) | Trigger::Sent(_) => false,
+        }
     }
 
     fn is_met(&self, trigger: &Trigger) -> bool {

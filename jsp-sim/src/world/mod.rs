@@ -245,6 +245,11 @@ impl<H: Host> World<H> {
         self.resident(node).clock.read(self.now)
     }
 
+    /// Whether a host runs now: it does not while it is stalled.
+    pub fn runs(&self, node: NodeId) -> bool {
+        self.resident(node).clock.runs(self.now)
+    }
+
     /// Events so far.
     pub const fn events(&self) -> u64 {
         self.events
