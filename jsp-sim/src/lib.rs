@@ -48,6 +48,7 @@ pub mod rule;
 pub mod scenario;
 pub mod seeds;
 pub mod share;
+pub mod swarm;
 pub mod timers;
 #[cfg(feature = "tokio")]
 pub mod tokio;

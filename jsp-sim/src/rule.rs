@@ -38,11 +38,13 @@ pub enum Rule {
     Forged,
     /// A connection ends for reasons that the scenario gives, and no others.
     Ended,
+    /// Nothing panics.
+    Panic,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Application,
         Self::InFlight,
         Self::Window,
@@ -59,6 +61,7 @@ impl Rule {
         Self::Mtu,
         Self::Forged,
         Self::Ended,
+        Self::Panic,
     ];
 
     /// The rule's name, as reports write it.
@@ -80,6 +83,7 @@ impl Rule {
             Self::Mtu => "mtu",
             Self::Forged => "forged",
             Self::Ended => "ended",
+            Self::Panic => "panic",
         }
     }
 }

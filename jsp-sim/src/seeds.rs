@@ -7,6 +7,20 @@ use std::thread;
 /// Runs `run` for each seed, on as many threads as there are cores, and returns the results in the
 /// order of their seeds. If one panics, so does this, after the others have ended.
 pub fn each<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    each_on(cores(), seeds, run)
+}
+
+/// How many threads run at once on this machine.
+pub fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// As [`each`], on `threads` threads.
+pub fn each_on<T: Send>(
+    threads: usize,
+    seeds: Range<u64>,
+    run: impl Fn(u64) -> T + Sync,
+) -> Vec<T> {
     let next = AtomicU64::new(seeds.start);
     let take = || {
         let mut results = Vec::new();
@@ -18,9 +32,8 @@ pub fn each<T: Send>(seeds: Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T>
             results.push((seed, run(seed)));
         }
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
     let mut results: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(take)).collect();
         workers
             .into_iter()
             .flat_map(|worker| {
