@@ -16,7 +16,8 @@ pub enum Rule {
     /// A server sends an unvalidated address three times what came from there at most (RFC 9000,
     /// section 8.1).
     Amplification,
-    /// No packet number, and so no nonce, is used twice under one key.
+    /// No packet number, and so no nonce, is used twice under one key; none is acknowledged that did not
+    /// arrive.
     Numbers,
     /// The next timeout lies in the future once a connection has said all that it had to say.
     Timeout,

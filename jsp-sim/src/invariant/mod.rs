@@ -7,18 +7,20 @@
 //! ```
 //!
 //! A [`Watch`] belongs to one connection. Its ledger hears of each packet through the engine's tap, and keeps
-//! books of its own: which numbers were used, what the pace allowed, when something was last heard. After
-//! each event the books are compared with what the engine says of itself
-//! ([`Connection::audit`]). Each [`Rule`](crate::rule::Rule) is proved able to fail by a bug that is planted for
+//! books of its own: which numbers were used, what is in flight, what the pace allowed, when something was
+//! last heard, which sizes were proved to pass. After each event the books are compared with what the engine
+//! says of itself ([`Connection::audit`]). Each [`Rule`](crate::rule::Rule) is proved able to fail by a bug that is planted for
 //! the purpose (`tests/planted.rs`).
 //!
 //! Times are those of the connection's host, as the engine sees them.
 
+mod flight;
 mod ledger;
 mod numbers;
 mod pace;
 mod taps;
 
+pub use ledger::Latest;
 pub use taps::{PacketObserver, SharedObserver, Taps, Who};
 
 use crate::rule::{Rule, Violation};
@@ -28,6 +30,7 @@ use jsp_proto::ids::Side;
 use jsp_proto::time::Time;
 use ledger::{Facts, Ledger, Sent};
 use pace::Pace;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Watches one connection.
@@ -39,13 +42,24 @@ pub struct Watch {
     retried: bool,
     before: Option<Audit>,
     pace: Pace,
-    /// Bytes of datagrams that were sent to the peer.
-    sent_bytes: u64,
-    confirmed: bool,
+    /// Bytes of datagrams that were sent to the peer, by its address.
+    sent_bytes: Vec<(SocketAddr, u64)>,
+    confirmed: Confirmed,
     closed: bool,
     drained: bool,
     /// When the last key update of the peer's was seen: packets under the old key may come for a while.
     turned: Option<(u64, Time)>,
+}
+
+/// Since when the handshake is confirmed. What waited for its keys, damaged or not, is looked at with the event
+/// that confirms it, and nothing waits from the next one on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Confirmed {
+    Not,
+    /// Since this event.
+    Now,
+    /// Since an earlier one.
+    Before,
 }
 
 /// What a host knows that the connection does not say.
@@ -55,7 +69,9 @@ pub struct Surroundings {
     pub now: Time,
     /// Whether everything that was handed over at this event had the bytes that were sent.
     pub intact: bool,
-    /// Bytes of UDP payload that the host has received from the peer's address so far.
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// Bytes of UDP payload that the host has received from there so far.
     pub heard: u64,
     /// Whether the host's socket takes datagrams.
     pub can_send: bool,
@@ -69,22 +85,35 @@ impl Watch {
             retried,
             before: None,
             pace: Pace::default(),
-            sent_bytes: 0,
-            confirmed: false,
+            sent_bytes: Vec::new(),
+            confirmed: Confirmed::Not,
             closed: false,
             drained: false,
             turned: None,
         }
     }
 
-    /// A train of `len` bytes left for the peer.
-    pub const fn on_transmit(&mut self, len: usize) {
-        self.sent_bytes += len as u64;
+    /// A train of `len` bytes left for the peer at `remote`.
+    pub fn on_transmit(&mut self, remote: SocketAddr, len: usize) {
+        match self.sent_bytes.iter_mut().find(|(address, _)| *address == remote) {
+            Some((_, sent)) => *sent += len as u64,
+            None => self.sent_bytes.push((remote, len as u64)),
+        }
     }
 
-    /// The handshake is confirmed: whatever waited for keys has been looked at.
+    /// How many packets were sealed since the last check.
+    pub fn sealed(&self) -> usize {
+        lock(&self.ledger).facts.sent.len()
+    }
+
+    /// What the last packets of data tell, once there are some of both directions.
+    pub fn latest(&self) -> Option<Latest> {
+        lock(&self.ledger).latest()
+    }
+
+    /// The handshake is confirmed.
     pub const fn on_confirmed(&mut self) {
-        self.confirmed = true;
+        self.confirmed = Confirmed::Now;
     }
 
     /// The connection said that it ended.
@@ -96,27 +125,32 @@ impl Watch {
         }
     }
 
-    /// Checks everything, once the connection has said all that it had to say.
+    /// Checks everything, once the connection has said all that it had to say; `audit` is what it says
+    /// of itself.
     pub fn check(
         &mut self,
         connection: &Connection,
+        audit: &Audit,
         around: &Surroundings,
     ) -> Result<(), Violation> {
-        let audit = connection.audit();
         let ledger = Arc::clone(&self.ledger);
         let mut ledger = lock(&ledger);
         let result = ledger
             .take_violation()
             .and_then(|()| self.check_end(connection))
-            .and_then(|()| check_flight(&audit))
-            .and_then(|()| check_memory(&audit))
-            .and_then(|()| self.check_timeout(connection, around))
-            .and_then(|()| self.check_amplification(&audit, &ledger.facts, around))
+            .and_then(|()| check_flight(connection, audit, ledger.data_in_flight()))
+            .and_then(|()| check_memory(audit))
+            .and_then(|()| check_timeout(connection, audit, around))
+            .and_then(|()| check_deadline(audit, &ledger))
+            .and_then(|()| self.check_amplification(audit, &ledger.facts, around))
             .and_then(|()| self.check_refusals(connection, &ledger.facts, around))
-            .and_then(|()| self.check_sent(around.now, &audit, &ledger.facts))
+            .and_then(|()| self.check_sent(around.now, audit, &ledger.facts))
             .and_then(|()| check_lies(connection, &ledger.facts));
         ledger.facts.clear();
-        self.before = Some(audit);
+        self.before = Some(*audit);
+        if self.confirmed == Confirmed::Now {
+            self.confirmed = Confirmed::Before;
+        }
         result
     }
 
@@ -134,25 +168,6 @@ impl Watch {
             return broken("a connection that is over still wants to be called");
         }
         Ok(())
-    }
-
-    fn check_timeout(
-        &self,
-        connection: &Connection,
-        around: &Surroundings,
-    ) -> Result<(), Violation> {
-        match connection.next_timeout() {
-            Some(next) if next <= around.now && around.can_send => {
-                let (next, now) = (next.as_nanos(), around.now.as_nanos());
-                let what = format!("the next timeout is at {next} ns, and it is {now} ns");
-                Err(Violation::new(Rule::Timeout, what))
-            }
-            None if !connection.is_drained() && connection.audit().in_flight > 0 => {
-                let what = "packets are in flight, and no timer is set";
-                Err(Violation::new(Rule::Timeout, what))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// RFC 9000, sections 8.1 and 8.2: what a server may send before it knows that the client receives.
@@ -173,8 +188,11 @@ impl Watch {
                 Err(Violation::new(Rule::Amplification, what))
             };
         }
-        if self.sent_bytes > 3 * around.heard {
-            let (sent, heard) = (self.sent_bytes, around.heard);
+        // An address may have other connections, which are heard by the host, too.
+        let heard = around.heard.min(audit.amplification.received);
+        let sent = self.sent_bytes.iter().find(|(address, _)| *address == around.remote);
+        let sent = sent.map_or(0, |(_, sent)| *sent);
+        if sent > 3 * heard {
             let what = format!("{sent} bytes were sent to an address that sent {heard}");
             return Err(Violation::new(Rule::Amplification, what));
         }
@@ -195,7 +213,8 @@ impl Watch {
         // RFC 9001, section 6.5: old keys are kept for three probe timeouts.
         let grace = 3 * connection.stats().path.min_rtt;
         let recently = self.turned.is_some_and(|(_, since)| around.now < since + grace);
-        let excused = !around.intact || !self.confirmed || connection.is_closed();
+        let excused =
+            !around.intact || self.confirmed != Confirmed::Before || connection.is_closed();
         if facts.not_authentic == 0 || excused || (generation > 0 && !recently) {
             return Ok(());
         }
@@ -206,7 +225,7 @@ impl Watch {
     /// Window, pacing and size of what was sent since the last check.
     fn check_sent(&mut self, now: Time, audit: &Audit, facts: &Facts) -> Result<(), Violation> {
         check_window(audit, &facts.sent)?;
-        check_size(audit, &facts.sent)?;
+        check_size(audit, facts)?;
         let before = self.before.as_ref().and_then(|before| before.pacing);
         self.pace.check(now, before, audit.pacing, audit.mtu.into(), &facts.sent)
     }
@@ -229,13 +248,54 @@ impl Watch {
     }
 }
 
-fn check_flight(audit: &Audit) -> Result<(), Violation> {
-    if audit.in_flight == audit.in_flight_sum {
-        return Ok(());
-    }
+/// The engine's count is the sum over what it remembers, and over what `data` was seen to leave.
+fn check_flight(connection: &Connection, audit: &Audit, data: u64) -> Result<(), Violation> {
     let (counted, sum) = (audit.in_flight, audit.in_flight_sum);
-    let what = format!("{counted} bytes count as in flight, the packets in flight have {sum}");
-    Err(Violation::new(Rule::InFlight, what))
+    if counted != sum {
+        let what = format!("{counted} bytes count as in flight, the packets in flight have {sum}");
+        return Err(Violation::new(Rule::InFlight, what));
+    }
+    // What is closed does not hear acknowledgements any more.
+    let counted = audit.in_flight.saturating_sub(audit.handshake_in_flight);
+    if counted != data && !connection.is_closed() {
+        let what = format!("{counted} bytes of data count as in flight, {data} were seen to be");
+        return Err(Violation::new(Rule::InFlight, what));
+    }
+    Ok(())
+}
+
+/// The next timeout lies in the future, and whatever is in flight has one.
+fn check_timeout(
+    connection: &Connection,
+    audit: &Audit,
+    around: &Surroundings,
+) -> Result<(), Violation> {
+    match connection.next_timeout() {
+        Some(next) if next <= around.now && around.can_send => {
+            let (next, now) = (next.as_nanos(), around.now.as_nanos());
+            let what = format!("the next timeout is at {next} ns, and it is {now} ns");
+            Err(Violation::new(Rule::Timeout, what))
+        }
+        None if !connection.is_drained() && audit.in_flight > 0 => {
+            let what = "packets are in flight, and no timer is set";
+            Err(Violation::new(Rule::Timeout, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A silent connection is not about to end before its time (RFC 9000, section 10.1).
+fn check_deadline(audit: &Audit, ledger: &Ledger) -> Result<(), Violation> {
+    let (Some(timeout), Some(deadline)) = (audit.idle.timeout, audit.idle.deadline) else {
+        return Ok(());
+    };
+    let agreed = ledger.silent_since() + timeout;
+    if deadline < agreed {
+        let early = agreed.since(deadline);
+        let what = format!("the connection would count as idle {early:?} before its time");
+        return Err(Violation::new(Rule::Idle, what));
+    }
+    Ok(())
 }
 
 fn check_memory(audit: &Audit) -> Result<(), Violation> {
@@ -267,15 +327,16 @@ fn check_window(audit: &Audit, sent: &[Sent]) -> Result<(), Violation> {
     Ok(())
 }
 
-fn check_size(audit: &Audit, sent: &[Sent]) -> Result<(), Violation> {
-    let known = u64::from(audit.assumed_mtu.max(audit.acked_mtu));
-    match sent.iter().find(|sent| !sent.mtu_probe && sent.datagram > known) {
-        Some(Sent { datagram, .. }) => {
-            let what = format!("a datagram has {datagram} bytes, the path is known for {known}");
-            Err(Violation::new(Rule::Mtu, what))
-        }
-        None => Ok(()),
+/// Beyond what may be taken for granted, only what a probe was seen to prove is used.
+fn check_size(audit: &Audit, facts: &Facts) -> Result<(), Violation> {
+    let known = facts.proven_mtu.max(audit.assumed_mtu.into());
+    let used = facts.sent.iter().filter(|sent| !sent.mtu_probe).map(|sent| sent.datagram);
+    let size = used.max().unwrap_or(0).max(audit.mtu.into());
+    if size > known {
+        let what = format!("datagrams have {size} bytes, the path is known for {known}");
+        return Err(Violation::new(Rule::Mtu, what));
     }
+    Ok(())
 }
 
 /// Whoever acknowledges what was never sent is not listened to any more (RFC 9000, section 13.1).

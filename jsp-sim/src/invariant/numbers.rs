@@ -41,6 +41,11 @@ impl Numbers {
         true
     }
 
+    /// The largest.
+    pub(super) fn last(&self) -> Option<u64> {
+        self.runs.last().map(|(_, last)| *last)
+    }
+
     /// The first number of a range that is not in the set.
     pub(super) fn first_missing(&self, start: u64, end: u64) -> Option<u64> {
         let at = self.runs.partition_point(|(_, last)| *last < start);

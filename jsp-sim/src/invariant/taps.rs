@@ -106,6 +106,7 @@ impl Tap for Books {
     }
 
     fn lost(&mut self, now: Time, space: Space, number: PacketNumber) {
+        lock(&self.ledger).lost(space, number);
         for observer in &self.observers {
             let mut observer = observer.lock().unwrap_or_else(PoisonError::into_inner);
             observer.lost(self.who, now, space, number);

@@ -6,6 +6,7 @@
 //! further polls change nothing.
 
 mod faults;
+mod forge;
 mod routing;
 mod session;
 
@@ -20,6 +21,7 @@ use crate::share::Share;
 use crate::timers::Timers;
 use crate::world::{Context, Host};
 use faults::{Send, SocketFaults};
+use forge::TrafficSecrets;
 use jsp_proto::connection::{Connection, TapFactory, TransportConfig};
 use jsp_proto::crypto::{CryptoError, Fingerprint, Provider, Signature, Signer};
 use jsp_proto::endpoint::{
@@ -206,11 +208,12 @@ impl Machine {
         app: Box<dyn App>,
     ) -> Result<ConnectionHandle, ConnectError> {
         let transport = self.tapped(&config.transport);
-        let config = ClientConfig { transport, ..config.clone() };
+        let (handshake, secrets) = TrafficSecrets::of_client(&config.handshake);
+        let config = ClientConfig { handshake, transport };
         // Without a local address, as from a socket that is bound to none: if the machine moves, the
         // connection does.
         let connection = self.endpoint.connect(context.now, &config, remote, None)?;
-        Ok(self.begin(context, connection, app, false))
+        Ok(self.begin(context, connection, app, false, secrets))
     }
 
     /// Does something to a connection from outside, and settles it.
@@ -257,10 +260,11 @@ impl Machine {
         connection: Connection,
         app: Box<dyn App>,
         retried: bool,
+        secrets: Arc<TrafficSecrets>,
     ) -> ConnectionHandle {
         let handle = connection.handle();
         let watch = self.taps.watch(handle, connection.side(), retried);
-        let session = Session::new(context.now, connection, app, watch);
+        let session = Session::new(context.now, connection, app, watch, secrets);
         self.sessions.insert(handle, session);
         self.settle(context, handle);
         handle
@@ -278,11 +282,13 @@ impl Machine {
             Admission::Ignore => return self.endpoint.ignore(incoming),
             Admission::Accept | Admission::Retry => {
                 let app = (service.app)(incoming);
-                let config = Arc::clone(&service.config);
+                let (handshake, secrets) = TrafficSecrets::of_server(&service.config.handshake);
+                let transport = Arc::clone(&service.config.transport);
+                let config = Arc::new(ServerConfig { handshake, transport });
                 let (now, buffer) = (context.now, &mut self.buffer);
                 match self.endpoint.accept(now, incoming, Some(&config), buffer) {
                     Ok(connection) => {
-                        self.begin(context, connection, app, incoming.is_validated());
+                        self.begin(context, connection, app, incoming.is_validated(), secrets);
                         None
                     }
                     Err(AcceptError { error, transmit }) => {
@@ -304,6 +310,7 @@ impl Machine {
         let around = Surroundings {
             now: context.now,
             intact: context.intact,
+            remote,
             heard: self.heard.get(&remote).copied().unwrap_or_default(),
             can_send: self.faults.full_until(context.now).is_none(),
         };
@@ -324,7 +331,10 @@ impl Machine {
                 if heard.anything {
                     continue;
                 }
-                break Ok(());
+                break Ok(session.connection.audit());
+            }
+            if let Err(what) = session.poll_too_small(context.now, self.segments) {
+                break Err(what);
             }
             let mut sent = false;
             while let Some(transmit) =
@@ -335,7 +345,7 @@ impl Machine {
                     break;
                 }
                 if let Some(watch) = &mut session.watch {
-                    watch.on_transmit(transmit.len);
+                    watch.on_transmit(transmit.remote, transmit.len);
                 }
                 if self.faults.send(context.now) == Send::Taken {
                     context.transmit(self.address, &transmit, &self.buffer);
@@ -345,7 +355,7 @@ impl Machine {
                 break session.check(context.now, &mut self.buffer, self.segments);
             }
         };
-        let result = result.and_then(|()| session.examine(&around));
+        let result = result.and_then(|audit| session.examine(&audit, &around));
         if let Err(what) = result {
             self.broken.get_or_insert(what);
         }

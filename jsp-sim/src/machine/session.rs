@@ -1,15 +1,17 @@
 //! A connection with its application on top.
 
+use super::forge::TrafficSecrets;
 use crate::app::App;
 use crate::invariant::{Surroundings, Watch};
 use crate::rule::{Rule, Violation};
 use crate::world::Context;
-use jsp_proto::connection::{Connection, Event};
+use jsp_proto::connection::{Audit, Connection, Event};
 use jsp_proto::error::CloseReason;
 use jsp_proto::handshake::SignRequest;
 use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::time::Time;
 use std::any::Any;
+use std::sync::Arc;
 
 /// A connection with its application, and when it reached what.
 #[derive(Debug)]
@@ -17,6 +19,7 @@ pub struct Session {
     pub(super) connection: Connection,
     app: Box<dyn App>,
     pub(super) watch: Option<Watch>,
+    pub(super) secrets: Arc<TrafficSecrets>,
     /// When it began.
     pub began: Time,
     /// When the handshake completed at this end.
@@ -33,9 +36,10 @@ impl Session {
         connection: Connection,
         app: Box<dyn App>,
         watch: Option<Watch>,
+        secrets: Arc<TrafficSecrets>,
     ) -> Self {
         let (connected, confirmed, closed) = (None, None, None);
-        Self { connection, app, watch, began: now, connected, confirmed, closed }
+        Self { connection, app, watch, secrets, began: now, connected, confirmed, closed }
     }
 
     /// The connection.
@@ -128,15 +132,31 @@ impl Session {
         self.connection.next_timeout().into_iter().chain(self.app.next_timeout()).min()
     }
 
-    /// Further polls change nothing, and a slice that is too small does not either.
+    /// A slice that is too small for any packet changes nothing.
+    pub(super) fn poll_too_small(&mut self, now: Time, segments: usize) -> Result<(), Violation> {
+        let sealed = self.sealed();
+        let transmit = self.connection.poll_transmit(now, &mut [0; 8], segments);
+        if transmit.is_some() || self.sealed() != sealed {
+            return Err(Violation::new(Rule::Polls, "a packet was sealed into 8 bytes"));
+        }
+        Ok(())
+    }
+
+    fn sealed(&self) -> usize {
+        self.watch.as_ref().map_or(0, Watch::sealed)
+    }
+
+    /// Further polls change nothing, whatever the slice. Returns what the connection says of itself.
+    /// (That [`Connection::audit`] and the like change nothing, their signatures say.)
     pub(super) fn check(
         &mut self,
         now: Time,
         buffer: &mut [u8],
         segments: usize,
-    ) -> Result<(), Violation> {
+    ) -> Result<Audit, Violation> {
         let broken = |what: String| Err(Violation::new(Rule::Polls, what));
-        let before = self.connection.next_timeout();
+        let (audit, before) = (self.connection.audit(), self.connection.next_timeout());
+        let sealed = self.sealed();
         let small = self.connection.poll_transmit(now, &mut [0; 100], segments).is_some();
         if small || self.connection.poll_transmit(now, buffer, segments).is_some() {
             return broken("a drained connection had more to send".into());
@@ -144,16 +164,27 @@ impl Session {
         if let Some(event) = self.connection.poll_event() {
             return broken(format!("polling a drained connection made it say {event:?}"));
         }
+        if self.sealed() != sealed {
+            return broken("polling sealed a packet that was not sent".into());
+        }
         let after = self.connection.next_timeout();
         if before != after {
             return broken(format!("polling moved the timer from {before:?} to {after:?}"));
         }
-        Ok(())
+        let after = self.connection.audit();
+        if audit != after {
+            return broken(format!("polling changed {audit:?} into {after:?}"));
+        }
+        Ok(after)
     }
 
     /// What must hold of every connection after every event.
-    pub(super) fn examine(&mut self, around: &Surroundings) -> Result<(), Violation> {
+    pub(super) fn examine(
+        &mut self,
+        audit: &Audit,
+        around: &Surroundings,
+    ) -> Result<(), Violation> {
         let watch = self.watch.as_mut();
-        watch.map_or(Ok(()), |watch| watch.check(&self.connection, around))
+        watch.map_or(Ok(()), |watch| watch.check(&self.connection, audit, around))
     }
 }
