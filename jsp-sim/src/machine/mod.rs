@@ -313,6 +313,7 @@ impl Machine {
             remote,
             heard: self.heard.get(&remote).copied().unwrap_or_default(),
             can_send: self.faults.full_until(context.now).is_none(),
+            overdue: self.timers.get(Alarm::Session(handle)).is_some_and(|at| at <= context.now),
         };
         let result = loop {
             let heard = match session.hear(context, handle) {
@@ -410,6 +411,7 @@ impl Host for Machine {
                     }
                 }
                 Alarm::Session(handle) => {
+                    self.timers.set(alarm, None);
                     if let Some(session) = self.sessions.get_mut(&handle) {
                         session.connection.handle_timeout(now);
                     }
