@@ -20,7 +20,7 @@ impl Connection {
         }
         let pto = self.pto();
         let deadline = (self.phase == Phase::Handshake).then_some(self.handshake_deadline);
-        let keep_alive = self.idle.ping_at().filter(|_| self.phase == Phase::Established);
+        let keep_alive = self.keep_alive_at();
         let acks = Space::ALL.into_iter().filter_map(|space| {
             self.spaces.inbound_ref(space).and_then(|inbound| inbound.acks.timeout())
         });
@@ -53,7 +53,7 @@ impl Connection {
         if self.phase == Phase::Handshake && self.handshake_deadline <= now {
             return self.end(CloseReason::HandshakeTimeout);
         }
-        if self.phase == Phase::Established && self.idle.ping_at().is_some_and(|at| at <= now) {
+        if self.keep_alive_at().is_some_and(|at| at <= now) {
             self.owed.ping = true;
         }
         if self.paced_until.is_some_and(|at| at <= now) {
@@ -83,6 +83,13 @@ impl Connection {
             self.streams.release_memory();
             self.untidy = planted::is(Bug::TimeoutInPast);
         }
+    }
+
+    /// When a sign of life is due. One that is owed already goes as soon as the window lets it: what fills
+    /// the window has a timer of its own.
+    fn keep_alive_at(&self) -> Option<Time> {
+        let wanted = self.phase == Phase::Established && !self.owed.ping;
+        self.idle.ping_at().filter(|_| wanted)
     }
 
     /// When the buffers of streams that have fallen silent are given back.

@@ -407,6 +407,10 @@ impl Host for Machine {
                     self.timers.set(alarm, None);
                     let handles: Vec<_> = self.sessions.keys().copied().collect();
                     for handle in handles {
+                        // What was due meanwhile is due now.
+                        if let Some(session) = self.sessions.get_mut(&handle) {
+                            session.connection.handle_timeout(now);
+                        }
                         self.settle(context, handle);
                     }
                 }
