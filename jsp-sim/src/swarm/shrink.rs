@@ -7,6 +7,23 @@
 use crate::scenario::Scenario;
 use toml::{Table, Value};
 
+/// What is harsher the smaller it is, until nothing works at all: made smaller, it would be a failure of its
+/// own.
+const HARSH: [&str; 12] = [
+    "nth",
+    "mtu",
+    "queue",
+    "stream_window",
+    "stream_window_max",
+    "connection_window",
+    "connection_window_max",
+    "send_buffer",
+    "send_backlog",
+    "max_streams",
+    "idle_timeout",
+    "handshake_timeout",
+];
+
 /// Where something stands in a document.
 type Route = Vec<Key>;
 
@@ -123,6 +140,10 @@ impl<F: FnMut(&Scenario) -> bool> Search<F> {
     /// Makes numbers small and round, also those with units.
     fn simplify_numbers(&mut self) {
         for route in routes(&self.document, |value| value.is_integer() || value.is_str()) {
+            if route.iter().any(|key| matches!(key, Key::Of(key) if HARSH.contains(&key.as_str())))
+            {
+                continue;
+            }
             while let Some(value) = get(&self.document, &route).cloned() {
                 let simpler = simpler(&value).into_iter().any(|value| {
                     let mut smaller = self.document.clone();
