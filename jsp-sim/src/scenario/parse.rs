@@ -39,8 +39,8 @@ impl Scenario {
     /// The text is no TOML, or no scenario, or a scenario that makes no sense.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, Box<Mistake>> {
         let mistake = |span, what| Box::new(Mistake::new(file, text, span, what));
-        let mut scenario: Self = toml::from_str(text)
-            .map_err(|error| mistake(error.span().unwrap_or_default(), explain(error.message())))?;
+        let mut scenario: Self =
+            toml::from_str(text).map_err(|error| Box::new(Mistake::of(file, text, &error)))?;
         scenario.give_names();
         scenario.check().map_err(|Fault { place, what }| mistake(locate(text, &place), what))?;
         Ok(scenario)
@@ -48,6 +48,11 @@ impl Scenario {
 }
 
 impl Mistake {
+    /// What a reader of TOML says is wrong with the text of a file.
+    pub fn of(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        Self::new(file, text, error.span().unwrap_or_default(), explain(error.message()))
+    }
+
     fn new(file: &str, text: &str, span: Range<usize>, what: String) -> Self {
         let start = span.start.min(text.len());
         let head = text.get(..start).unwrap_or_default();
