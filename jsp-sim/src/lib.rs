@@ -17,6 +17,7 @@
 //! - [`machine`]: the host that runs the engine: an endpoint, its connections, their [`app`]s.
 //! - [`pair`]: a client, a server and the path between them, in one expression.
 //! - [`look`]: what people look at after a run.
+//! - `proxy` (with the feature `command`): a link's stages on real sockets, for any UDP program.
 //! - [`scenario`]: whole stories as files, with faults at their times and what is expected.
 //! - [`seeds`]: the same story under many seeds, on all cores.
 //! - `tokio` (a feature): applications of the tokio driver on such a network, unchanged.
@@ -44,6 +45,8 @@ pub mod machine;
 pub mod middlebox;
 pub mod network;
 pub mod pair;
+#[cfg(feature = "command")]
+pub mod proxy;
 pub mod rule;
 pub mod scenario;
 pub mod seeds;
