@@ -51,7 +51,7 @@ fn ten_planted_mistakes_are_found_and_shrunk() {
             ops.len(),
             ops.join(", "),
             shrunk.tried,
-            start.elapsed() - searched,
+            start.elapsed().saturating_sub(searched),
         );
         if ops.len() > OPS {
             missed.push(format!("{bug} has {} operations", ops.len()));
