@@ -10,7 +10,7 @@ use jsp_proto::connection::TransportConfig;
 use jsp_proto::time::Duration;
 
 /// Everybody gets that much.
-const LEAST: Duration = Duration::from_secs(10);
+const LEAST: Duration = Duration::from_secs(30);
 /// Probes and retransmissions that may be lost in a row, in round trips.
 const ROUNDS: u32 = 100;
 

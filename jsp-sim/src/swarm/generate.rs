@@ -214,7 +214,9 @@ fn action(
         Feature::Echo => {
             let (streams, size) = volume(draw, left)?;
             let gap = gap(draw);
-            Action::Echo(Echo { on, by, streams, gap, size })
+            // Whoever echoes reads no more than it can write. If both ends did, each would wait for the
+            // other to read, with windows full of what neither can echo.
+            Action::Echo(Echo { on, by: By::Client, streams, gap, size })
         }
         Feature::Ping => Action::Ping(at),
         Feature::UpdateKeys => Action::UpdateKeys(at),

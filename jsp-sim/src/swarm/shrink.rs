@@ -9,8 +9,9 @@ use toml::{Table, Value};
 
 /// What is harsher the smaller it is, until nothing works at all: made smaller, it would be a failure of its
 /// own.
-const HARSH: [&str; 12] = [
+const HARSH: [&str; 13] = [
     "nth",
+    "recover",
     "mtu",
     "queue",
     "stream_window",
