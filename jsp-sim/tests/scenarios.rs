@@ -82,6 +82,9 @@ fn every_shipped_scenario_is_tested_and_reads_back_as_it_was_written() {
     let this = include_str!("scenarios.rs");
     for entry in fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
+        if name == "README.md" {
+            continue;
+        }
         assert!(this.contains(&format!("passes(\"{name}\")")), "{name}");
         let scenario = shipped(&name);
         assert_eq!(read(&scenario.to_toml()), scenario);

@@ -9,8 +9,8 @@
 //! A [`Watch`] belongs to one connection. Its ledger hears of each packet through the engine's tap, and keeps
 //! books of its own: which numbers were used, what is in flight, what the pace allowed, when something was
 //! last heard, which sizes were proved to pass. After each event the books are compared with what the engine
-//! says of itself ([`Connection::audit`]). Each [`Rule`](crate::rule::Rule) is proved able to fail by a bug that is planted for
-//! the purpose (`tests/planted.rs`).
+//! says of itself ([`Connection::audit`]). Each [`Rule`] is proved able to fail by a bug that is planted for the
+//! purpose (`tests/planted.rs`).
 //!
 //! Times are those of the connection's host, as the engine sees them.
 
