@@ -86,8 +86,8 @@
 //!   draws of all others as they were, which is what shrinking lives on.
 //! - No hash map decides an order, and what is drawn is whole numbers, on every machine the same.
 //!
-//! So a failure is a file and a number. Every summary ends with the command that replays its run; replay it with
-//! a recorder, or take operations out until it passes.
+//! So a failure is a file and a number, and its summary says the command that replays it: with a recorder, or with
+//! operations taken out until it passes.
 //!
 //! # What every run is held to
 //!
