@@ -27,7 +27,7 @@ fn digits(value: f64) -> String {
 }
 
 /// A span of time: `48.2 ms`, `1.25 s`.
-pub(super) fn span(span: Duration) -> String {
+pub fn span(span: Duration) -> String {
     if span.as_secs() >= 1000 {
         return format!("{:.0} s", span.as_secs_f64());
     }
@@ -35,7 +35,7 @@ pub(super) fn span(span: Duration) -> String {
 }
 
 /// A number of bytes: `14.4 kB` (1 kB is 1000 B).
-pub(super) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
@@ -43,12 +43,12 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// A rate: `8.21 Mbit/s`.
-pub(super) fn rate(bits_per_second: f64) -> String {
+pub fn rate(bits_per_second: f64) -> String {
     scaled(bits_per_second, &["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"])
 }
 
 /// A count with its digits in groups of three: `1 204 311`.
-pub(super) fn count(count: u64) -> String {
+pub fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -61,7 +61,7 @@ pub(super) fn count(count: u64) -> String {
 }
 
 /// A part of a whole: `1.4 %`; of nothing, none.
-pub(super) fn share(part: u64, whole: u64) -> String {
+pub fn share(part: u64, whole: u64) -> String {
     if part == 0 || whole == 0 {
         return "0 %".into();
     }
@@ -70,7 +70,7 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// A count with its noun: `1 packet`, `12 packets`.
-pub(super) fn counted(n: u64, noun: &str) -> String {
+pub fn counted(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 

@@ -1,12 +1,13 @@
 //! What people look at after a run.
 
+pub mod capture;
 #[cfg(feature = "command")]
 mod chart;
 #[cfg(feature = "command")]
 pub mod compare;
 #[cfg(feature = "command")]
 mod curves;
-mod human;
+pub mod human;
 pub mod lines;
 pub mod pcapng;
 #[cfg(feature = "command")]

@@ -24,6 +24,7 @@
 //! - [`Scenario`] and its parts: the model. Everything that is usual need not be written: two hosts,
 //!   `client` and `server`, and one connection between them, `c0`.
 //! - [`Scenario::from_toml`]: reading, with errors that show the line. [`Scenario::to_toml`]: writing.
+//! - [`Run`]: a run that is watched while it goes on.
 //! - [`Scenario::check`]: what must hold beyond the grammar, for scenarios that were made, not read.
 //!
 //! Random draws belong to names: to an operation's, a path's, an interface's, a stage's. Whatever is
@@ -43,6 +44,7 @@ mod place;
 mod print;
 mod report;
 mod run;
+mod view;
 
 pub use check::{Fault, Step};
 pub use expect::{Ending, Expect, ExpectConnection};
@@ -57,6 +59,7 @@ pub use parse::Mistake;
 pub use place::{Place, Way};
 pub use report::{ConnectionReport, EndReport, OpReport, Report};
 pub use run::Run;
+pub use view::EndView;
 
 #[cfg(test)]
 mod arbitrary;

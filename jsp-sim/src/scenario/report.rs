@@ -6,6 +6,7 @@ use crate::link::PipeStats;
 use crate::trace::TraceHash;
 use crate::world::{Failure, Outcome};
 use jsp_proto::connection::Stats;
+use jsp_proto::error::CloseReason;
 use jsp_proto::time::{Duration, Time};
 use std::fmt;
 
@@ -46,6 +47,10 @@ impl Report {
 pub struct ConnectionReport {
     /// Its name.
     pub name: String,
+    /// The client's host and the server's.
+    pub hosts: [String; 2],
+    /// When it began, if it did.
+    pub begun: Option<Time>,
     /// How long the client's handshake took, if it completed.
     pub handshake: Option<Duration>,
     /// The client's end, if it began.
@@ -63,6 +68,10 @@ pub struct ConnectionReport {
 pub struct EndReport {
     /// When and how it ended, if it did.
     pub ended: Option<(Time, Ending)>,
+    /// The same in the engine's words.
+    pub reason: Option<CloseReason>,
+    /// Whether the application has done everything that it came for.
+    pub done: bool,
     /// Bytes that the application read.
     pub delivered: u64,
     /// What the connection measured.

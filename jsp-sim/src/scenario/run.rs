@@ -181,8 +181,13 @@ impl Run {
     }
 
     /// Runs to the end.
-    pub fn finish(mut self) -> Report {
-        let result = self.play().and_then(|outcome| self.judge(outcome).map(|()| outcome));
+    pub fn finish(self) -> Report {
+        self.finish_with(|_| ())
+    }
+
+    /// Runs to the end, and shows the run to `look` after each event. Looking changes nothing.
+    pub fn finish_with(mut self, look: impl FnMut(&Self)) -> Report {
+        let result = self.play(look).and_then(|outcome| self.judge(outcome).map(|()| outcome));
         match result {
             Ok(outcome) => self.report(outcome, None),
             Err(failure) => self.report(Outcome::Done, Some(failure)),
@@ -190,7 +195,7 @@ impl Run {
     }
 
     /// Lets everything happen, until all is done or a limit is reached.
-    fn play(&mut self) -> Result<Outcome, Failure> {
+    fn play(&mut self, mut look: impl FnMut(&Self)) -> Result<Outcome, Failure> {
         let limits = Limits {
             time: self.scenario.limits.time.duration(),
             events: self.scenario.limits.events,
@@ -216,6 +221,7 @@ impl Run {
                 }
             }
             self.look()?;
+            look(self);
             self.retry()?;
             self.check_progress()?;
         }
@@ -596,12 +602,16 @@ impl Run {
                 let session = self.session(i, side)?;
                 Some(EndReport {
                     ended: self.conns[i].ends[side as usize].ended,
+                    reason: session.closed.as_ref().map(|(_, reason)| reason.clone()),
+                    done: session.is_done(),
                     delivered: session.app::<Player>().map_or(0, Player::delivered),
                     stats: session.connection().stats(),
                 })
             };
             ConnectionReport {
                 name: self.scenario.connections[i].name.clone(),
+                hosts: [Side::Client, Side::Server].map(|side| self.host(i, side).clone()),
+                begun: self.conns[i].begun,
                 handshake: self.handshake(i),
                 client: end(Side::Client),
                 server: end(Side::Server),
