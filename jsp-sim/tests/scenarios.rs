@@ -72,6 +72,14 @@ fn ten_second_outage() {
 }
 
 #[test]
+fn wifi_to_mobile() {
+    for report in passes("wifi-to-mobile.toml") {
+        let [home, outside] = &report.connections[..] else { panic!("{report}") };
+        assert!(home.delivered >= 1_000_000 && outside.delivered >= 2_000_000, "{report}");
+    }
+}
+
+#[test]
 fn rude_hosts() {
     passes("rude-hosts.toml");
 }

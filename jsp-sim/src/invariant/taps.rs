@@ -34,6 +34,16 @@ pub trait PacketObserver: Send + fmt::Debug {
     fn lost(&mut self, who: Who, now: Time, space: Space, number: PacketNumber) {
         let _ = (who, now, space, number);
     }
+
+    /// A packet that was given up is acknowledged after all.
+    fn late(&mut self, who: Who, now: Time, space: Space, number: PacketNumber) {
+        let _ = (who, now, space, number);
+    }
+
+    /// A packet was not taken.
+    fn refused(&mut self, who: Who, now: Time, kind: Kind, why: Refusal) {
+        let _ = (who, now, kind, why);
+    }
 }
 
 /// Whoever records packets, shared by all connections of a world.
@@ -90,31 +100,38 @@ struct Books {
     observers: Vec<SharedObserver>,
 }
 
+impl Books {
+    /// Tells everybody who records.
+    fn tell(&self, what: impl Fn(&mut dyn PacketObserver, Who)) {
+        for observer in &self.observers {
+            what(&mut *observer.lock().unwrap_or_else(PoisonError::into_inner), self.who);
+        }
+    }
+}
+
 impl Tap for Books {
     fn sent(&mut self, packet: &TapPacket<'_>) {
         lock(&self.ledger).sent(packet);
-        for observer in &self.observers {
-            observer.lock().unwrap_or_else(PoisonError::into_inner).sent(self.who, packet);
-        }
+        self.tell(|observer, who| observer.sent(who, packet));
     }
 
     fn received(&mut self, packet: &TapPacket<'_>) {
         lock(&self.ledger).received(packet);
-        for observer in &self.observers {
-            observer.lock().unwrap_or_else(PoisonError::into_inner).received(self.who, packet);
-        }
+        self.tell(|observer, who| observer.received(who, packet));
     }
 
     fn lost(&mut self, now: Time, space: Space, number: PacketNumber) {
         lock(&self.ledger).lost(space, number);
-        for observer in &self.observers {
-            let mut observer = observer.lock().unwrap_or_else(PoisonError::into_inner);
-            observer.lost(self.who, now, space, number);
-        }
+        self.tell(|observer, who| observer.lost(who, now, space, number));
     }
 
-    fn refused(&mut self, _: Time, kind: Kind, why: Refusal) {
+    fn late(&mut self, now: Time, space: Space, number: PacketNumber) {
+        self.tell(|observer, who| observer.late(who, now, space, number));
+    }
+
+    fn refused(&mut self, now: Time, kind: Kind, why: Refusal) {
         lock(&self.ledger).refused(kind, why);
+        self.tell(|observer, who| observer.refused(who, now, kind, why));
     }
 }
 

@@ -3,10 +3,11 @@
 use super::frame::hex;
 use super::log::{Qlog, QlogTrace};
 use crate::invariant::{PacketObserver, Who};
-use jsp_proto::connection::{Tap, TapPacket};
+use jsp_proto::connection::{Refusal, Tap, TapPacket};
 use jsp_proto::ids::{PacketNumber, Space};
 use jsp_proto::time::Time;
 use jsp_proto::wire::Reader;
+use jsp_proto::wire::header::Kind;
 use std::collections::BTreeMap;
 
 /// Records the packets of every connection of the machines that it is handed to
@@ -68,5 +69,13 @@ impl PacketObserver for Recorder {
 
     fn lost(&mut self, who: Who, now: Time, space: Space, number: PacketNumber) {
         self.trace(who).lost(now, space, number);
+    }
+
+    fn late(&mut self, who: Who, now: Time, space: Space, number: PacketNumber) {
+        self.trace(who).late(now, space, number);
+    }
+
+    fn refused(&mut self, who: Who, now: Time, kind: Kind, why: Refusal) {
+        self.trace(who).refused(now, kind, why);
     }
 }
