@@ -5,13 +5,12 @@ use super::op::{Action, Address, AddressChange, At, LinkChange, Read, Reading};
 use super::place::Place;
 use super::run::{Run, code};
 use crate::app::{Abandon, Pace, Part, Player};
-use crate::datagram::Datagram;
 use crate::link::{Blackout, Link, Stage, StageKind, Window};
 use crate::units::Span;
 use crate::world::Failure;
 use jsp_proto::connection::Connection;
 use jsp_proto::error::AppCode;
-use jsp_proto::ids::{Ecn, Side};
+use jsp_proto::ids::Side;
 use jsp_proto::time::{Duration, Time};
 use std::net::{IpAddr, SocketAddr};
 
@@ -146,26 +145,20 @@ impl Run {
         Ok(Done::Now)
     }
 
-    /// Sends the other end an acknowledgement of what that never sent.
-    fn forge(&mut self, on: &str, side: Side) -> Result<Done, Failure> {
-        let Some((i, forger)) = self.index(on).zip(self.forger.clone()) else {
-            return Ok(Done::Now);
+    /// An end acknowledges what the other never sent: the other is handed a packet that says so.
+    fn forge(&mut self, on: &str, liar: Side) -> Result<Done, Failure> {
+        let Some(i) = self.index(on) else { return Ok(Done::Now) };
+        let victim = liar.peer();
+        let Some(handle) = self.conns[i].ends[victim as usize].handle else {
+            return Ok(Done::Later);
         };
-        let nodes = [side, side.peer()].map(|side| self.built.nodes[self.host(i, side)]);
-        let handles = [side, side.peer()].map(|side| self.conns[i].ends[side as usize].handle);
-        let [Some(liar), Some(victim)] = handles else { return Ok(Done::Later) };
-        let Some(session) = self.session(i, side) else { return Ok(Done::Now) };
-        let remote = session.connection().remote();
-        let suite = session.connection().suite();
-        let packet = suite
-            .and_then(|suite| forger.forge(i, side, suite, (nodes[0], liar), (nodes[1], victim)));
-        let Some(payload) = packet else { return Ok(Done::Later) };
+        let node = self.built.nodes[self.host(i, victim)];
+        if !self.built.world.runs(node) {
+            return Ok(Done::Later);
+        }
         self.conns[i].allowed.push(Ending::Error);
-        self.built.world.act(nodes[0], |machine, context| {
-            let (from, to) = (machine.address(), remote);
-            context.send(Datagram { from, to, ecn: Ecn::NotEct, payload });
-        })?;
-        Ok(Done::Now)
+        let told = self.built.world.act(node, |machine, context| machine.forge(context, handle))?;
+        Ok(if told { Done::Now } else { Done::Later })
     }
 
     fn act_on_host(&mut self, i: usize, action: &Action) -> Result<(), Failure> {

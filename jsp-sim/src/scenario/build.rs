@@ -19,7 +19,7 @@ use jsp_proto::crypto::Secret;
 use jsp_proto::crypto::rustcrypto::RustCrypto;
 use jsp_proto::endpoint::{ClientConfig, EndpointConfig, Incoming, ServerConfig};
 use jsp_proto::error::AppCode;
-use jsp_proto::handshake::{self, IdentitySet, KeyLog, Pinned};
+use jsp_proto::handshake::{self, IdentitySet, Pinned};
 use jsp_proto::path::MtuConfig;
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::stream::StreamConfig;
@@ -259,18 +259,12 @@ fn server_config(host: &Host) -> ServerConfig {
 
 /// How `from` connects to `to`: it asks for a server of the connection's name, so that both ends know
 /// which connection it is.
-pub(super) fn client_config(
-    from: &Host,
-    to: &Host,
-    connection: &str,
-    key_log: Option<Arc<dyn KeyLog>>,
-) -> ClientConfig {
+pub(super) fn client_config(from: &Host, to: &Host, connection: &str) -> ClientConfig {
     // The fingerprint says of which kind the identity is.
     let pin = Pinned::new(keys(to.identity).identity.fingerprint()).allow_ed25519_only();
     let pin = Arc::new(pin);
     let mut handshake = handshake::ClientConfig::new(Arc::new(RustCrypto), pin);
     handshake.server_name = connection.parse().unwrap_or_default();
-    handshake.key_log = key_log;
     ClientConfig { handshake: Arc::new(handshake), transport: Arc::new(transport(&from.transport)) }
 }
 

@@ -34,8 +34,8 @@ mod act;
 mod build;
 mod check;
 mod expect;
-mod forge;
 mod host;
+mod judge;
 mod model;
 mod op;
 mod parse;
@@ -45,6 +45,7 @@ mod print;
 mod report;
 mod run;
 mod view;
+mod written;
 
 pub use check::{Fault, Step};
 pub use expect::{Ending, Expect, ExpectConnection};

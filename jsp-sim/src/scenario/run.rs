@@ -4,24 +4,20 @@ use super::act::Done;
 use super::build::{Built, client_config, player};
 use super::check::Fault;
 use super::expect::Ending;
-use super::forge::{Ears, Forger};
 use super::model::Scenario;
 use super::op::{Action, Trigger};
 use super::patience::patience;
-use super::place::Place;
-use super::report::{ConnectionReport, EndReport, OpReport, Report};
+use super::report::Report;
 use crate::agenda::Agenda;
 use crate::app::Player;
 use crate::invariant::SharedObserver;
-use crate::link::PipeStats;
 use crate::machine::{Machine, Session};
 use crate::rule::{Rule, Violation};
 use crate::trace::Observer;
 use crate::world::{Failure, Limits, Outcome, World};
 use jsp_proto::error::AppCode;
 use jsp_proto::ids::{ConnectionHandle, Side};
-use jsp_proto::time::{Duration, Time, nanos};
-use std::sync::{Arc, Mutex};
+use jsp_proto::time::{Duration, Time};
 
 /// How many connections are looked at after each event. Few are always all looked at; of many, these
 /// in turn.
@@ -44,34 +40,34 @@ pub(super) struct Conn {
     pub(super) ends: [End; 2],
     /// How it may end.
     pub(super) allowed: Vec<Ending>,
-    delivered: u64,
+    pub(super) delivered: u64,
     /// When the first byte was read, and the last.
-    reading: Option<(Time, Time)>,
+    pub(super) reading: Option<(Time, Time)>,
     /// Whether all that is known of it was told.
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 /// An end of a connection of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct End {
     pub(super) handle: Option<ConnectionHandle>,
-    connected: bool,
-    ended: Option<(Time, Ending)>,
+    pub(super) connected: bool,
+    pub(super) ended: Option<(Time, Ending)>,
     /// Its host has forgotten it.
     pub(super) lost: bool,
 }
 
 impl Conn {
-    fn is_connected(&self) -> bool {
+    pub(super) fn is_connected(&self) -> bool {
         self.ends.iter().all(|end| end.connected)
     }
 
-    fn ended(&self) -> Option<(Time, Ending)> {
+    pub(super) fn ended(&self) -> Option<(Time, Ending)> {
         self.ends.iter().filter_map(|end| end.ended).min_by_key(|(time, _)| *time)
     }
 
     /// Whether it is over, or will be without a word.
-    fn is_gone(&self) -> bool {
+    pub(super) fn is_gone(&self) -> bool {
         self.ends.iter().any(|end| end.ended.is_some() || end.lost)
     }
 }
@@ -80,30 +76,28 @@ impl Conn {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Act {
     pub(super) began: Option<Time>,
-    done: Option<Time>,
-    excused: bool,
+    pub(super) done: Option<Time>,
+    pub(super) excused: bool,
 }
 
 /// A scenario that is being run with a seed.
 pub struct Run {
     pub(super) scenario: Scenario,
-    seed: u64,
+    pub(super) seed: u64,
     pub(super) built: Built,
-    agenda: Agenda<Plan>,
+    pub(super) agenda: Agenda<Plan>,
     /// What comes after something that has not happened.
-    pending: Vec<(Plan, Trigger, Duration)>,
+    pub(super) pending: Vec<(Plan, Trigger, Duration)>,
     /// Operations whose time has come and whose connection has not.
-    waiting: Vec<usize>,
+    pub(super) waiting: Vec<usize>,
     pub(super) conns: Vec<Conn>,
     pub(super) acts: Vec<Act>,
     pub(super) codes: Vec<AppCode>,
-    /// Where somebody is to lie.
-    pub(super) forger: Option<Arc<Forger>>,
     /// Whose turn it is to be looked at.
-    turn: usize,
+    pub(super) turn: usize,
     /// When something was delivered last, or done.
-    progress: Time,
-    patience: Duration,
+    pub(super) progress: Time,
+    pub(super) patience: Duration,
 }
 
 impl Scenario {
@@ -133,7 +127,6 @@ impl Run {
             conns: scenario.connections.iter().map(|_| Conn::default()).collect(),
             acts: vec![Act::default(); scenario.ops.len()],
             codes: codes(scenario),
-            forger: None,
             turn: 0,
             progress: Time::ZERO,
             patience: patience(scenario),
@@ -153,12 +146,6 @@ impl Run {
                 conn.allowed.extend(expected.ends);
                 conn.allowed.extend(&expected.may_end);
             }
-        }
-        if scenario.ops.iter().any(|op| matches!(op.action, Action::Forge(_))) {
-            let forger = Arc::new(Forger::default());
-            let ears: SharedObserver = Arc::new(Mutex::new(Ears(Arc::clone(&forger))));
-            run.observe(&ears);
-            run.forger = Some(forger);
         }
         Ok(run)
     }
@@ -245,8 +232,7 @@ impl Run {
         let (from, to) = (&connection.from, &connection.to);
         let remote = self.built.address_of(&self.scenario, from, to);
         let hosts = [&self.scenario.hosts[from], &self.scenario.hosts[to]];
-        let log = self.forger.as_ref().map(|forger| forger.log(i));
-        let config = client_config(hosts[0], hosts[1], &connection.name, log);
+        let config = client_config(hosts[0], hosts[1], &connection.name);
         let app = Box::new(player(&self.codes, &connection.name));
         let node = self.built.nodes[from];
         let handle = self
@@ -511,148 +497,13 @@ impl Run {
     }
 
     /// A failure of a connection, now; its client's host is blamed.
-    fn failure(&self, i: usize, rule: Rule, what: String) -> Failure {
+    pub(super) fn failure(&self, i: usize, rule: Rule, what: String) -> Failure {
         let host = self.scenario.connections.get(i).map(|connection| &connection.from);
         let node = host.and_then(|host| self.built.nodes.get(host));
         let node = node.or(self.built.nodes.values().next()).copied();
         let node = node.unwrap_or(crate::datagram::NodeId(0));
         self.built.world.failure(node, Violation::new(rule, what))
     }
-
-    /// Whether all is as expected.
-    fn judge(&self, outcome: Outcome) -> Result<(), Failure> {
-        let expect = &self.scenario.expect;
-        let time = self.built.world.now().since(Time::ZERO);
-        if expect.done {
-            if outcome != Outcome::Done {
-                return Err(self.failure(0, Rule::Progress, self.unfinished(outcome)));
-            }
-            if let Some(within) = expect.within.filter(|within| time > within.duration()) {
-                let what = format!("all is done after {time:?}, and was to be within {within}");
-                return Err(self.failure(0, Rule::Progress, what));
-            }
-        }
-        for (name, expected) in &expect.connections {
-            let Some(i) = self.index(name) else { continue };
-            let conn = &self.conns[i];
-            if let Some(ending) = expected.ends
-                && !conn.ends.iter().any(|end| end.ended.is_some_and(|(_, how)| how == ending))
-            {
-                let what = format!("{name} was to end, {ending}, and did not");
-                return Err(self.failure(i, Rule::Ended, what));
-            }
-            let handshake = self.handshake(i);
-            if let Some(most) = expected.handshake
-                && handshake.is_none_or(|took| took > most.duration())
-            {
-                let what = format!(
-                    "{name}'s handshake took {handshake:?}, and {most} at most were expected"
-                );
-                return Err(self.failure(i, Rule::Progress, what));
-            }
-            if let Some(least) = expected.goodput
-                && goodput(conn).is_none_or(|bits| bits < least.bits_per_second())
-            {
-                let what = format!(
-                    "{name} carried {:?} bit/s, and {least} at least were expected",
-                    goodput(conn)
-                );
-                return Err(self.failure(i, Rule::Progress, what));
-            }
-        }
-        Ok(())
-    }
-
-    /// Why a run is over, and what is not done.
-    fn unfinished(&self, outcome: Outcome) -> String {
-        let why = match outcome {
-            Outcome::Quiet => "nothing will ever happen again",
-            Outcome::TimeUp => "the time is up",
-            Outcome::EventsUp | Outcome::Done => "there were too many events",
-        };
-        let ops = self.scenario.ops.iter().zip(&self.acts);
-        let mut left: Vec<String> = ops
-            .filter(|(_, act)| act.done.is_none() && !act.excused)
-            .map(|(op, act)| match act.began {
-                Some(_) => format!("`{}` is not done", op.name),
-                None => format!("`{}` never began", op.name),
-            })
-            .collect();
-        let connections = self.scenario.connections.iter().zip(&self.conns);
-        left.extend(
-            connections
-                .filter(|(_, conn)| !conn.is_connected() && !conn.is_gone())
-                .map(|(connection, _)| format!("`{}` is not connected", connection.name)),
-        );
-        if left.is_empty() {
-            left.push("a connection that was to end has not".into());
-        }
-        format!("{why}, and {}", left.join(", "))
-    }
-
-    fn handshake(&self, i: usize) -> Option<Duration> {
-        let session = self.session(i, Side::Client)?;
-        Some(session.connected?.since(session.began))
-    }
-
-    fn report(self, outcome: Outcome, failure: Option<Failure>) -> Report {
-        let world = &self.built.world;
-        let connections = (0..self.conns.len()).map(|i| {
-            let end = |side: Side| {
-                let session = self.session(i, side)?;
-                Some(EndReport {
-                    ended: self.conns[i].ends[side as usize].ended,
-                    reason: session.closed.as_ref().map(|(_, reason)| reason.clone()),
-                    done: session.is_done(),
-                    delivered: session.app::<Player>().map_or(0, Player::delivered),
-                    stats: session.connection().stats(),
-                })
-            };
-            ConnectionReport {
-                name: self.scenario.connections[i].name.clone(),
-                hosts: [Side::Client, Side::Server].map(|side| self.host(i, side).clone()),
-                begun: self.conns[i].begun,
-                handshake: self.handshake(i),
-                client: end(Side::Client),
-                server: end(Side::Server),
-                delivered: self.conns[i].delivered,
-                goodput: goodput(&self.conns[i]),
-            }
-        });
-        let ops = self.scenario.ops.iter().zip(&self.acts);
-        Report {
-            name: self.scenario.name.clone(),
-            seed: self.seed,
-            outcome,
-            time: world.now().since(Time::ZERO),
-            events: world.events(),
-            hash: world.trace().hash(),
-            connections: connections.collect(),
-            ops: ops
-                .map(|(op, act)| OpReport {
-                    name: op.name.clone(),
-                    began: act.began,
-                    done: act.done,
-                })
-                .collect(),
-            links: self.links(),
-            failure: failure.map(Box::new),
-        }
-    }
-
-    fn links(&self) -> Vec<(Place, PipeStats)> {
-        let network = self.built.world.network();
-        let each = self.built.lines.iter();
-        each.filter_map(|(place, lines)| Some((place.clone(), network.stats(*lines.first()?))))
-            .collect()
-    }
-}
-
-/// Bits a second between the first byte that was read and the last.
-fn goodput(conn: &Conn) -> Option<u64> {
-    let (first, last) = conn.reading.filter(|(first, last)| last > first)?;
-    let bits = u128::from(conn.delivered) * 8 * 1_000_000_000;
-    u64::try_from(bits / u128::from(nanos(last.since(first)))).ok()
 }
 
 /// The code with which the operation of an index gives streams up.
