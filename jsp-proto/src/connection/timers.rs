@@ -74,6 +74,11 @@ impl Connection {
         let report = recovery.on_timeout(now, rtt, &context, &mut fates);
         self.counts.probe_timeouts += u64::from(report.probe);
         self.path.on_timeout(now, &report);
+        if report.probe
+            && let Some(handshake) = &mut self.handshake
+        {
+            handshake.on_probe();
+        }
     }
 
     /// Gives back what the buffers of streams do not need, if that is due. What the application writes

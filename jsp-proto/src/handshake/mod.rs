@@ -178,10 +178,12 @@ impl Handshake {
         }
     }
 
-    /// For a probe: everything of `space` that the peer is not known to have is sent again.
-    pub fn resend_all(&mut self, space: Space) {
-        if let Some(outgoing) = self.exchange_mut().streams.outgoing(space) {
-            outgoing.resend_all();
+    /// A probe timeout expired: what is sent again begins with another piece each time.
+    pub fn on_probe(&mut self) {
+        for space in [Space::Initial, Space::Handshake] {
+            if let Some(outgoing) = self.exchange_mut().streams.outgoing(space) {
+                outgoing.turn();
+            }
         }
     }
 

@@ -14,6 +14,10 @@ pub(super) struct Outgoing {
     data: Vec<u8>,
     to_send: Ranges,
     acked: Ranges,
+    /// Where sending begins; what lies before it follows at the end.
+    from: u32,
+    /// Where the first piece ended that was sent since the last turn.
+    first_end: Option<u32>,
 }
 
 impl Outgoing {
@@ -53,7 +57,7 @@ impl Outgoing {
         limit: usize,
     ) -> usize {
         let mut written = 0;
-        while let Some(range) = self.to_send.first() {
+        while let Some(range) = self.next_range() {
             let room = w.room().saturating_sub(header_len(&range)).min(limit - written);
             let len = (range.len()).min(room) as u32;
             let range = range.start..range.start + len;
@@ -63,6 +67,7 @@ impl Outgoing {
                 break;
             }
             sent.push(SentFrame::Crypto { start: range.start, len });
+            self.first_end.get_or_insert(range.end);
             self.to_send.remove(&range);
             written += len as usize;
         }
@@ -86,6 +91,21 @@ impl Outgoing {
     /// All that the peer is not known to have is sent again.
     pub(super) fn resend_all(&mut self) {
         self.on_lost(0..self.len());
+    }
+
+    /// What is sent next begins with another piece than it did last time: where only the first datagram
+    /// of several gets through, because a queue holds no more, each has its turn.
+    pub(super) fn turn(&mut self) {
+        if let Some(end) = self.first_end.take() {
+            self.from = if end < self.len() { end } else { 0 };
+        }
+    }
+
+    /// What is to be sent next.
+    fn next_range(&self) -> Option<Range<u32>> {
+        let behind = self.to_send.iter().find(|range| range.end > self.from);
+        let behind = behind.map(|range| range.start.max(self.from)..range.end);
+        behind.or_else(|| self.to_send.first())
     }
 }
 
@@ -149,6 +169,24 @@ mod tests {
         out.on_acked(10..20);
         out.resend_all();
         assert!(out.to_send.iter().eq([0..10, 20..100]));
+    }
+
+    #[test]
+    fn each_probe_begins_with_another_piece() {
+        let mut out = Outgoing::default();
+        out.push(&[7; 100]);
+        let mut firsts = Vec::new();
+        for _ in 0..5 {
+            let mut sent = Vec::new();
+            while out.has_data() {
+                out.write(&mut Writer::new(&mut [0; 200]), &mut sent, 40);
+            }
+            let SentFrame::Crypto { start, len } = sent[0] else { unreachable!() };
+            firsts.push((start, len));
+            out.resend_all();
+            out.turn();
+        }
+        assert_eq!(firsts, [(0, 40), (40, 40), (80, 20), (0, 40), (40, 40)]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn bottleneck(draw: &mut Draw, features: &Features, link: Link) -> Link {
     let link = match draw.between(0, 2) {
         0 => link.queue_limit(Limit::Packets(draw.scale(10, 500))),
         1 => link.queue_limit(Limit::Bytes(draw.size(15_000, 1_000_000))),
-        _ => link.queue_limit(Limit::Time(draw.span(ms(250), secs(2)))),
+        _ => link.queue_limit(Limit::Time(draw.span(ms(20), secs(1)))),
     };
     if features.has(Feature::Codel) {
         return link.codel(Codel { mark: draw.one_in(2), ..Codel::default() });
