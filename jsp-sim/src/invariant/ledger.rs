@@ -81,8 +81,8 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// The books of a connection that begins at `now`.
-    pub(super) fn new(now: Time) -> Self {
+    /// The books of a connection of which nothing was seen yet.
+    pub(super) fn new() -> Self {
         Self {
             sent: Default::default(),
             received: Default::default(),
@@ -90,7 +90,7 @@ impl Ledger {
             mtu_probes: Vec::new(),
             dcid: None,
             generation: 0,
-            last_received: now,
+            last_received: Time::ZERO,
             first_sent_since: None,
             violation: None,
             facts: Facts::default(),

@@ -213,12 +213,15 @@ impl Watch {
         if self.turned.is_none_or(|(known, _)| known < generation) {
             self.turned = Some((generation, around.now));
         }
+        let excused =
+            !around.intact || self.confirmed != Confirmed::Before || connection.is_closed();
+        if facts.not_authentic == 0 || excused {
+            return Ok(());
+        }
         // RFC 9001, section 6.5: old keys are kept for three probe timeouts.
         let grace = 3 * connection.stats().path.min_rtt;
         let recently = self.turned.is_some_and(|(_, since)| around.now < since + grace);
-        let excused =
-            !around.intact || self.confirmed != Confirmed::Before || connection.is_closed();
-        if facts.not_authentic == 0 || excused || (generation > 0 && !recently) {
+        if generation > 0 && !recently {
             return Ok(());
         }
         let what = format!("{} packets that arrived intact were refused", facts.not_authentic);

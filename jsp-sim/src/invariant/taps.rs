@@ -85,7 +85,7 @@ impl Default for Taps {
 
 impl TapFactory for Taps {
     fn tap(&self, handle: ConnectionHandle, side: Side) -> Option<Box<dyn Tap>> {
-        let ledger = Arc::new(Mutex::new(Ledger::new(Time::ZERO)));
+        let ledger = Arc::new(Mutex::new(Ledger::new()));
         lock(&self.ledgers).insert(handle, Arc::clone(&ledger));
         let node = lock(&self.node).unwrap_or(NodeId(u32::MAX));
         let observers = lock(&self.observers).clone();

@@ -242,13 +242,14 @@ impl Machine {
     }
 
     /// Loses everything that a crash loses, sessions, keys of the running process and all; what is kept
-    /// on disk is in `config`. Sessions are neither closed nor reported on.
+    /// on disk is in `config`, and signatures take as long as they did. Sessions are neither closed nor reported on.
     pub fn restart(&mut self, config: EndpointConfig, seed: &Seed) {
         let service = self.service.take();
         let keys = std::mem::take(&mut self.keys);
         let taps = Arc::clone(&self.taps);
-        *self =
-            Self { keys, taps, segments: self.segments, ..Self::new(config, seed, self.address) };
+        let (sign_delay, segments) = (self.sign_delay, self.segments);
+        let fresh = Self::new(config, seed, self.address);
+        *self = Self { keys, sign_delay, segments, taps, ..fresh };
         if let Some(Service { config, admission, app }) = service {
             self.serve(&config, admission, app);
         }

@@ -63,7 +63,7 @@ impl Run {
             Action::Reset(it) | Action::Stop(it) => {
                 let stops = matches!(action, Action::Stop(_));
                 let how = if stops { Abandon::Stop } else { Abandon::Reset };
-                let Some(opener) = self.scenario.ops.iter().position(|op| op.name == it.of) else {
+                let Some(opener) = self.op_index(&it.of) else {
                     return Ok(Done::Now);
                 };
                 let target = self.scenario.ops[opener].action.clone();
@@ -196,11 +196,8 @@ impl Run {
     fn restart(&mut self, i: usize, host: &str) -> Result<(), Failure> {
         let config = self.built.endpoint(host);
         let seed = self.built.seed_of("restart", &self.scenario.ops[i].name);
-        let delay = self.scenario.hosts[host].sign_delay.duration();
-        self.built.world.act(self.built.nodes[host], |machine, _| {
-            machine.restart(config, &seed);
-            machine.set_sign_delay(delay);
-        })?;
+        let node = self.built.nodes[host];
+        self.built.world.act(node, |machine, _| machine.restart(config, &seed))?;
         for (conn, connection) in self.conns.iter_mut().zip(&self.scenario.connections) {
             for (end, at) in conn.ends.iter_mut().zip([&connection.from, &connection.to]) {
                 if at == host && end.handle.take().is_some() {

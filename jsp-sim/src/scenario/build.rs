@@ -286,7 +286,7 @@ fn players(scenario: &Scenario) -> machine::AppFactory {
 }
 
 /// The engine's settings where nothing else is said.
-fn transport(settings: &Transport) -> TransportConfig {
+pub(super) fn transport(settings: &Transport) -> TransportConfig {
     let default = TransportConfig::default();
     let time = |span: Option<Span>, usual: Duration| span.map_or(usual, Span::duration);
     let never = |span: Option<Span>, usual: Option<Duration>| match span {

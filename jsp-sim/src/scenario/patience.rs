@@ -1,12 +1,11 @@
 //! How long nothing need be delivered before something must be wrong.
 
+use super::build::transport;
 use super::expect::Ending;
 use super::model::Scenario;
 use super::op::{Action, Reading};
 use super::place::Place;
 use crate::link::{Blackout, Capacity, Limit, Rate, StageKind};
-use crate::units::Span;
-use jsp_proto::connection::TransportConfig;
 use jsp_proto::time::Duration;
 
 /// Everybody gets that much.
@@ -67,12 +66,9 @@ fn farewells(scenario: &Scenario) -> Duration {
     if !restarts && !expected.any(|it| it.ends.iter().chain(&it.may_end).any(dies)) {
         return Duration::ZERO;
     }
-    let usual = TransportConfig::default();
     let timeouts = scenario.hosts.values().map(|host| {
-        let idle = host.transport.idle_timeout.map(Span::duration);
-        let handshake = host.transport.handshake_timeout.map(Span::duration);
-        let idle = idle.or(usual.idle_timeout).unwrap_or_default();
-        idle.max(handshake.unwrap_or(usual.handshake_timeout))
+        let config = transport(&host.transport);
+        config.idle_timeout.unwrap_or_default().max(config.handshake_timeout)
     });
     timeouts.max().unwrap_or_default()
 }

@@ -274,8 +274,7 @@ impl Run {
             Trigger::Connected(name) => gone(name),
             Trigger::Delivered(delivered) => gone(&delivered.on),
             Trigger::Done(name) => {
-                let i = self.scenario.ops.iter().position(|op| op.name == *name);
-                i.is_none_or(|i| self.acts[i].excused || self.is_excused(i))
+                self.op_index(name).is_none_or(|i| self.acts[i].excused || self.is_excused(i))
             }
             Trigger::Closed(_) | Trigger::Sent(_) => false,
         }
@@ -286,15 +285,17 @@ impl Run {
         match trigger {
             Trigger::Connected(name) => conn(name).is_some_and(Conn::is_connected),
             Trigger::Closed(name) => conn(name).is_some_and(|conn| conn.ended().is_some()),
-            Trigger::Done(name) => {
-                let i = self.scenario.ops.iter().position(|op| op.name == *name);
-                i.is_some_and(|i| self.acts[i].done.is_some())
-            }
+            Trigger::Done(name) => self.op_index(name).is_some_and(|i| self.acts[i].done.is_some()),
             Trigger::Delivered(delivered) => {
                 conn(&delivered.on).is_some_and(|conn| conn.delivered >= delivered.bytes.bytes())
             }
             Trigger::Sent(n) => self.built.world.network().sent() >= *n,
         }
+    }
+
+    /// The operation of that name.
+    pub(super) fn op_index(&self, name: &str) -> Option<usize> {
+        self.scenario.ops.iter().position(|op| op.name == name)
     }
 
     /// The connection of that name.
