@@ -2,11 +2,12 @@
 #![allow(dead_code, unreachable_pub)] // Each bench uses its part.
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
+pub mod tls;
+
 use jsp_driver_tokio::jsp_proto::path::MtuConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{RootCertStore, SupportedCipherSuite};
+use rustls::SupportedCipherSuite;
+use rustls::crypto::aws_lc_rs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,23 +47,6 @@ pub fn argument(name: &str, default: usize) -> usize {
         .unwrap_or(default)
 }
 
-/// An Ed25519 certificate and its key.
-pub fn certificate() -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
-    let cert = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
-    let cert = cert.self_signed(&key).unwrap();
-    (cert.into(), PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-}
-
-/// AES-256-GCM and X25519MLKEM768, nothing else.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(CryptoProvider {
-        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384],
-        kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768],
-        ..aws_lc_rs::default_provider()
-    })
-}
-
 fn initial() -> rustls::quic::Suite {
     let SupportedCipherSuite::Tls13(suite) = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
     suite.quic_suite().unwrap()
@@ -83,35 +67,7 @@ fn transport() -> Arc<quinn::TransportConfig> {
 
 /// The peer's two sides.
 pub fn quinn_configs(mutual: bool) -> (quinn::ClientConfig, quinn::ServerConfig) {
-    let (cert, key) = certificate();
-    let mut roots = RootCertStore::empty();
-    roots.add(cert.clone()).unwrap();
-    let roots = Arc::new(roots);
-    let builder = rustls::ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap();
-    let builder = if mutual {
-        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
-            Arc::clone(&roots),
-            provider(),
-        );
-        builder.with_client_cert_verifier(verifier.build().unwrap())
-    } else {
-        builder.with_no_client_auth()
-    };
-    let mut server = builder.with_single_cert(vec![cert.clone()], key.clone_key()).unwrap();
-    // Resumption is not what is measured.
-    server.send_tls13_tickets = 0;
-    let builder = rustls::ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_root_certificates(roots);
-    let mut client = if mutual {
-        builder.with_client_auth_cert(vec![cert], key).unwrap()
-    } else {
-        builder.with_no_client_auth()
-    };
-    client.resumption = rustls::client::Resumption::disabled();
+    let (client, server) = tls::configs(mutual);
     let client = QuicClientConfig::with_initial(Arc::new(client), initial()).unwrap();
     let server = QuicServerConfig::with_initial(Arc::new(server), initial()).unwrap();
     let mut client = quinn::ClientConfig::new(Arc::new(client));
