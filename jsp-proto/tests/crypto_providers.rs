@@ -111,6 +111,22 @@ fn header_masks_are_the_same_for_every_sample_the_last_counter_included() {
     }
 }
 
+#[test]
+fn the_masks_of_many_samples_are_those_of_each() {
+    let mut rng = rng("masks");
+    let samples: Vec<[u8; SAMPLE_LEN]> = (0..200).map(|_| rng.array()).collect();
+    for (provider, suite) in PROVIDERS.iter().flat_map(|p| Suite::ALL.map(|suite| (p, suite))) {
+        let key = provider.header_key(suite, &rng.array());
+        for count in [0, 1, 2, 7, 8, 45, 63, 64, 65, 200] {
+            let mut masks = [[0; 5]; 200];
+            key.masks(&samples[..count], &mut masks[..count]);
+            let each: Vec<_> = samples[..count].iter().map(|sample| key.mask(sample)).collect();
+            assert_eq!(masks[..count], each, "{provider:?} {suite} {count}");
+            assert_eq!(masks[count..], vec![[0; 5]; 200 - count]);
+        }
+    }
+}
+
 quickcheck! {
     fn hashes_are_the_same_however_the_input_is_cut(parts: Vec<Vec<u8>>) -> bool {
         let whole = parts.concat();

@@ -14,6 +14,8 @@ pub mod aws_lc;
 #[cfg(feature = "rustcrypto")]
 pub mod rustcrypto;
 
+#[cfg(any(feature = "rustcrypto", feature = "aws-lc"))]
+mod aes_header;
 mod fingerprint;
 mod identity;
 mod journal;
@@ -99,6 +101,15 @@ pub trait HeaderKey: Send + Sync {
     /// The mask for a sample of ciphertext: the AES block of the sample (AES suites), or `ChaCha20`
     /// keystream with the sample's first 4 bytes as little-endian counter and the rest as nonce.
     fn mask(&self, sample: &[u8; SAMPLE_LEN]) -> [u8; 5];
+
+    /// The masks for the samples of several packets, in their order: what [`mask`](Self::mask) gives for
+    /// each, sooner where the cipher has a way to do several at a time. `out` is as long as `samples`;
+    /// of the longer one, what is beyond the shorter is left alone.
+    fn masks(&self, samples: &[[u8; SAMPLE_LEN]], out: &mut [[u8; 5]]) {
+        for (mask, sample) in out.iter_mut().zip(samples) {
+            *mask = self.mask(sample);
+        }
+    }
 }
 
 /// A running SHA-256.

@@ -1,8 +1,7 @@
 //! Header-protection keys (RFC 9001, section 5.4).
 
+use crate::crypto::aes_header::AesHeaderKey;
 use crate::crypto::{HeaderKey, KEY_LEN, SAMPLE_LEN, Suite};
-use aes::Aes256Enc;
-use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use alloc::boxed::Box;
 use chacha20::cipher::{Block, KeyIvInit, StreamCipherCore};
 use chacha20::variants::Ietf;
@@ -12,19 +11,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// The key of `suite`.
 pub(super) fn header_key(suite: Suite, key: &[u8; KEY_LEN]) -> Box<dyn HeaderKey> {
     match suite {
-        Suite::Aes256Gcm | Suite::Aes256GcmSiv => Box::new(Aes(Aes256Enc::new(key.into()))),
+        Suite::Aes256Gcm | Suite::Aes256GcmSiv => Box::new(AesHeaderKey::new(key)),
         Suite::ChaCha20Poly1305 => Box::new(ChaCha(*key)),
-    }
-}
-
-/// RFC 9001, section 5.4.3.
-struct Aes(Aes256Enc);
-
-impl HeaderKey for Aes {
-    fn mask(&self, sample: &[u8; SAMPLE_LEN]) -> [u8; 5] {
-        let mut block = (*sample).into();
-        self.0.encrypt_block(&mut block);
-        first_five(block.0)
     }
 }
 
@@ -41,11 +29,11 @@ impl HeaderKey for ChaCha {
         core.set_block_pos(u32::from_le_bytes([c0, c1, c2, c3]));
         let mut block = Block::<ChaChaCore<R20, Ietf>>::default();
         core.write_keystream_block(&mut block);
-        first_five(block.0)
+        front(block.0)
     }
 }
 
-fn first_five<const N: usize>(block: [u8; N]) -> [u8; 5] {
+fn front<const N: usize>(block: [u8; N]) -> [u8; 5] {
     const { assert!(N >= 5) };
     core::array::from_fn(|i| block[i])
 }
