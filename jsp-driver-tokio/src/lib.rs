@@ -43,6 +43,9 @@
 //! # }
 //! ```
 //!
+//! Configuration and identities are the same types in this driver and in the one for mio, from which
+//! they come.
+//!
 //! # How it runs
 //!
 //! One task for each endpoint does what the network and the clock begin; there is none for each
@@ -64,27 +67,24 @@
 //! ([`EndpointOptions::reproducible`]) a run is the same each time, datagram by datagram.
 #![forbid(unsafe_code)]
 
-mod config;
 mod connection;
 mod endpoint;
 mod error;
-mod identity;
 mod net;
-mod pins;
-mod provider;
-mod signing;
 
-pub use config::{ClientConfig, EndpointOptions, ServerConfig};
 pub use connection::{Connecting, Connection, RecvStream, SendStream};
 pub use endpoint::{Endpoint, Incoming};
 pub use error::{
     ClosedStream, ConnectError, ConnectHostError, ReadError, ReadToEndError, WriteError,
 };
-pub use identity::{Identity, IdentityFileError};
-pub use net::{Batch, DatagramSocket, Message, SendOutcome, SocketOptions, UdpSocket};
-pub use pins::{FilePins, MemoryPins};
-pub use provider::{default_provider, portable_provider, provider_by_name};
-pub use signing::{AsyncSigner, SignWith, Signing};
+pub use net::{DatagramSocket, UdpSocket};
+
+pub use jsp_driver_mio::parts::{Batch, Message, SendOutcome};
+pub use jsp_driver_mio::{
+    AsyncSigner, ClientConfig, EndpointOptions, FilePins, Identity, IdentityFileError, MemoryPins,
+    ServerConfig, SignWith, Signing, SocketOptions, default_provider, portable_provider,
+    provider_by_name,
+};
 
 pub use jsp_proto;
 pub use jsp_proto::connection::{Stats, TransportConfig};

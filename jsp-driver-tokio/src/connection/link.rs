@@ -2,7 +2,8 @@
 
 use super::waiters::Waiters;
 use crate::net::{Io, Scratch, lock};
-use crate::signing::{SignWith, Signers};
+use jsp_driver_mio::SignWith;
+use jsp_driver_mio::parts::Signers;
 use jsp_proto::connection::{Connection as Engine, Event};
 use jsp_proto::crypto::{CryptoError, Signature, Signer};
 use jsp_proto::error::{AppCode, CloseReason};

@@ -1,17 +1,16 @@
 //! What an endpoint's handles and its task share: the router, the table of connections, and who
 //! waits at the door.
 
-use crate::config::{ClientConfig, EndpointOptions, ServerConfig};
 use crate::connection::{Link, Start};
 use crate::error::ConnectError;
-use crate::identity::entropy;
-use crate::net::{DatagramSocket, Io, canonical, lock};
-use crate::signing::Signers;
+use crate::net::{DatagramSocket, Io, lock};
+use jsp_driver_mio::parts::{Signers, canonical, system_seed};
+use jsp_driver_mio::{ClientConfig, EndpointOptions, ServerConfig};
 use jsp_proto::endpoint as engine;
 use jsp_proto::error::{AppCode, TransportError};
 use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::record::Transmit;
-use jsp_proto::rng::{Rng, Seed};
+use jsp_proto::rng::Rng;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -246,13 +245,6 @@ impl Desk {
     pub(super) fn is_abandoned(&self) -> bool {
         self.handles.load(Ordering::Acquire) == 0 && lock(&self.book).count == 0
     }
-}
-
-/// A seed from the operating system.
-fn system_seed() -> io::Result<Seed> {
-    let mut seed = [0; 32];
-    entropy(&mut seed)?;
-    Ok(Seed::new(seed))
 }
 
 impl Book {

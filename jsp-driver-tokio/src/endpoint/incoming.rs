@@ -1,9 +1,9 @@
 //! A client at the door.
 
 use super::desk::Desk;
-use crate::config::ServerConfig;
 use crate::connection::{Connecting, Connection};
 use crate::net::lock;
+use jsp_driver_mio::ServerConfig;
 use jsp_proto::endpoint as engine;
 use jsp_proto::error::{CloseReason, Code, TransportError};
 use jsp_proto::handshake::ClientHelloInfo;

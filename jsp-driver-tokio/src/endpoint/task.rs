@@ -9,7 +9,8 @@
 
 use super::desk::{Desk, REPLY};
 use crate::connection::Link;
-use crate::net::{Batch, Plan, Scratch, lock};
+use crate::net::{Plan, Scratch, lock};
+use jsp_driver_mio::parts::Batch;
 use jsp_proto::endpoint::Routed;
 use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::record::Received;

@@ -2,22 +2,18 @@
 //!
 //! Nothing here knows what a connection is.
 
-mod address;
 mod agenda;
-mod batch;
 mod clock;
 mod io;
 mod scratch;
 mod socket;
 mod udp;
 
-pub(crate) use address::canonical;
 pub(crate) use agenda::Plan;
-pub use batch::{Batch, Message};
 pub(crate) use io::Io;
 pub(crate) use scratch::Scratch;
-pub use socket::{DatagramSocket, SendOutcome};
-pub use udp::{SocketOptions, UdpSocket};
+pub use socket::DatagramSocket;
+pub use udp::UdpSocket;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -6,23 +6,13 @@
 //!   any task ─────── try_send ──────▶└────────────────┘      a socket that counts or records
 //! ```
 
-use super::batch::Batch;
+use jsp_driver_mio::parts::{Batch, SendOutcome};
 use jsp_proto::record::Transmit;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-
-/// What became of datagrams that were to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendOutcome {
-    /// Gone, or lost as the network loses some: the engine finds out.
-    Gone,
-    /// Not one of them was taken, as there is no room now. They are offered again once
-    /// [`DatagramSocket::poll_writable`] says so.
-    Full,
-}
 
 /// A socket that an [`Endpoint`](crate::Endpoint) can live on: datagrams in, datagrams out.
 ///

@@ -1,34 +1,13 @@
-//! The system's UDP socket: offloads, batches, ECN and addresses of both families, through `quinn-udp`.
+//! The system's UDP socket, watched by tokio.
 
-use super::address::mapped;
-use super::batch::{Batch, Message};
-use super::socket::{DatagramSocket, SendOutcome};
-use jsp_proto::ids::Ecn;
-use jsp_proto::record::{Received, Transmit};
-use quinn_udp::{EcnCodepoint, RecvMeta, UdpSockRef, UdpSocketState};
-use socket2::{Domain, Protocol, Type};
+use super::socket::DatagramSocket;
+use jsp_driver_mio::SocketOptions;
+use jsp_driver_mio::parts::{Batch, Offloads, SendOutcome};
+use jsp_proto::record::Transmit;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
-
-/// How a socket is set up.
-#[derive(Clone, Debug)]
-pub struct SocketOptions {
-    /// Bytes that the kernel may hold for us to receive, as far as it allows. Default: 4 MiB.
-    pub receive_buffer: usize,
-    /// Bytes that it may hold for us to send, as far as it allows. Default: 4 MiB.
-    pub send_buffer: usize,
-    /// Whether trains of segments are handed to the kernel as one (generic segmentation offload)
-    /// where it can do that. Default: yes.
-    pub segmentation_offload: bool,
-}
-
-impl Default for SocketOptions {
-    fn default() -> Self {
-        Self { receive_buffer: 4 << 20, send_buffer: 4 << 20, segmentation_offload: true }
-    }
-}
 
 /// A UDP socket of the system, with what it can do for many datagrams at once (segmentation and
 /// receive offload, batches of messages) and the ECN field of each.
@@ -38,9 +17,7 @@ impl Default for SocketOptions {
 #[derive(Debug)]
 pub struct UdpSocket {
     io: tokio::net::UdpSocket,
-    state: UdpSocketState,
-    local: SocketAddr,
-    offload: bool,
+    offloads: Offloads,
 }
 
 impl UdpSocket {
@@ -51,87 +28,35 @@ impl UdpSocket {
     pub fn bind(address: SocketAddr, options: &SocketOptions) -> io::Result<Self> {
         // Otherwise tokio panics.
         tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-        let socket =
-            socket2::Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(false)?;
-        }
-        // As much as the kernel grants; the default still works, with more losses.
-        let _ = socket.set_recv_buffer_size(options.receive_buffer);
-        let _ = socket.set_send_buffer_size(options.send_buffer);
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        let state = UdpSocketState::new((&socket).into())?;
-        let io = tokio::net::UdpSocket::from_std(socket.into())?;
-        let local = io.local_addr()?;
-        Ok(Self { io, state, local, offload: options.segmentation_offload })
-    }
-
-    /// Sends a train without the kernel's help. What does not fit counts as lost.
-    fn send_each(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
-        for datagram in bytes.chunks(transmit.segment.max(1)) {
-            let _ = self.send(transmit, datagram, datagram.len());
-        }
-        SendOutcome::Gone
-    }
-
-    fn send(&self, transmit: &Transmit, contents: &[u8], segment: usize) -> io::Result<()> {
-        let remote = transmit.remote;
-        let transmit = quinn_udp::Transmit {
-            // As this socket's family writes it.
-            destination: if self.local.is_ipv6() { mapped(remote) } else { remote },
-            ecn: EcnCodepoint::from_bits(transmit.ecn as u8),
-            contents,
-            segment_size: (segment < contents.len()).then_some(segment),
-            // A socket that is bound to one address has no choice.
-            src_ip: transmit.local.filter(|_| self.local.ip().is_unspecified()),
-        };
-        let attempt = || self.state.try_send(UdpSockRef::from(&self.io), &transmit);
-        match attempt() {
-            // Once more where tokio watches, so that it tells when there is room.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.io.try_io(Interest::WRITABLE, attempt)
-            }
-            sent => sent,
-        }
+        let (socket, offloads) = Offloads::bind(address, options)?;
+        Ok(Self { io: tokio::net::UdpSocket::from_std(socket)?, offloads })
     }
 }
 
 impl DatagramSocket for UdpSocket {
     fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.offloads.local_addr()
     }
 
     fn reaches(&self, remote: SocketAddr) -> bool {
-        match (self.local, remote) {
-            (SocketAddr::V4(_), SocketAddr::V4(_)) | (SocketAddr::V6(_), SocketAddr::V6(_)) => true,
-            (SocketAddr::V6(local), SocketAddr::V4(_)) => local.ip().is_unspecified(),
-            (SocketAddr::V4(_), SocketAddr::V6(_)) => false,
-        }
+        self.offloads.reaches(remote)
     }
 
     fn max_segments(&self) -> usize {
-        if self.offload { self.state.max_gso_segments().clamp(1, 64) } else { 1 }
+        self.offloads.max_segments()
     }
 
-    /// What the network refuses counts as lost: the engine finds out, and probes of a too large MTU
-    /// are meant to be.
     fn try_send(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
-        if transmit.segment < bytes.len() && self.max_segments() == 1 {
-            return self.send_each(transmit, bytes);
+        let attempt = || self.offloads.try_send(&self.io, transmit, bytes);
+        if attempt() == SendOutcome::Gone {
+            return SendOutcome::Gone;
         }
-        match self.send(transmit, bytes, transmit.segment) {
-            Ok(()) => SendOutcome::Gone,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => SendOutcome::Full,
-            Err(error) if transmit.segment < bytes.len() && self.max_segments() == 1 => {
-                tracing::debug!(%error, "segmentation offload failed, sending one by one");
-                self.send_each(transmit, bytes)
-            }
-            Err(error) => {
-                tracing::trace!(%error, to = %transmit.remote, size = transmit.segment, "not sent");
-                SendOutcome::Gone
-            }
-        }
+        // Once more where tokio watches, so that it tells when there is room.
+        let watched = self.io.try_io(Interest::WRITABLE, || match attempt() {
+            SendOutcome::Gone => Ok(()),
+            SendOutcome::Full => Err(ErrorKind::WouldBlock.into()),
+        });
+        if watched.is_ok() { SendOutcome::Gone } else { SendOutcome::Full }
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -140,37 +65,22 @@ impl DatagramSocket for UdpSocket {
 
     fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         loop {
-            match self.io.poll_recv_ready(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-            let mut meta = [RecvMeta::default(); Batch::MESSAGES];
-            let mut buffers = batch.buffers();
-            let received = self.io.try_io(Interest::READABLE, || {
-                self.state.recv(UdpSockRef::from(&self.io), &mut buffers, &mut meta)
-            });
+            ready!(self.io.poll_recv_ready(cx))?;
+            let received =
+                self.io.try_io(Interest::READABLE, || self.offloads.recv(&self.io, batch));
             match received {
-                Ok(count) => {
-                    batch.set(meta.iter().take(count).map(message));
-                    return Poll::Ready(Ok(()));
-                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                received => return Poll::Ready(received),
             }
         }
     }
 }
 
-fn message(meta: &RecvMeta) -> Message {
-    let ecn = meta.ecn.map_or(Ecn::NotEct, |ecn| Ecn::from_bits(ecn as u8));
-    let received = Received { remote: meta.addr, local: meta.dst_ip, ecn };
-    Message { received, len: meta.len, segment: meta.stride }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jsp_proto::ids::Ecn;
+    use jsp_proto::record::Received;
     use std::future::poll_fn;
     use std::net::IpAddr;
 

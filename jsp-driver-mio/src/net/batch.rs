@@ -30,8 +30,8 @@ impl Message {
     };
 }
 
-/// Room for what one [`poll_recv`](crate::DatagramSocket::poll_recv) receives: a few messages, each of
-/// one datagram or of several equal ones. The endpoint allocates it once.
+/// Room for what one call to receive receives: a few messages, each of one datagram or of several
+/// equal ones. An endpoint allocates it once.
 ///
 /// A socket that has its datagrams already adds each with [`Self::push`]; one that has them written
 /// lends out [`Self::buffers`], then says what came with [`Self::set`].

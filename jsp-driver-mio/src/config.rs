@@ -1,4 +1,4 @@
-//! How endpoints, clients and servers are set up: the engine's settings, with what this driver adds.
+//! How endpoints, clients and servers are set up: the engine's settings, with what drivers add.
 
 use crate::identity::Identity;
 use crate::net::SocketOptions;
@@ -24,11 +24,10 @@ pub struct EndpointOptions {
     pub reset_key: Option<Secret>,
     /// What strangers may cost.
     pub limits: Limits,
-    /// How many incoming connections may wait for [`accept`](crate::Endpoint::accept). Those beyond
-    /// are asked for proof of their address, and refused if they have given it. Default: 1024, of
-    /// about 5 KiB each.
+    /// How many incoming connections may wait to be accepted. Those beyond are asked for proof of their
+    /// address, and refused if they have given it. Default: 1024, of about 5 KiB each.
     pub backlog: usize,
-    /// The socket that [`Endpoint::bind`](crate::Endpoint::bind) makes.
+    /// The socket that `Endpoint::bind` makes.
     pub socket: SocketOptions,
     /// From what everything random in the endpoint and its connections follows: `None`, the default,
     /// is the operating system's randomness.
@@ -47,7 +46,7 @@ impl EndpointOptions {
     /// - every client and server configuration has the [portable provider](crate::portable_provider),
     ///   too: the fast one draws from a generator of its own, which no seed reaches;
     /// - identities come from [`Identity::from_secret`], signers are [`SignWith::Inline`];
-    /// - the socket is a simulated one ([`Endpoint::with_socket`](crate::Endpoint::with_socket));
+    /// - the socket is a simulated one, which the driver for tokio takes (`Endpoint::with_socket`);
     /// - the runtime has one thread and begins with its clock paused
     ///   (`#[tokio::test(start_paused = true)]`);
     /// - the application draws nothing from elsewhere: neither the system's clock, nor hash maps'
@@ -158,11 +157,13 @@ impl ClientConfig {
         Arc::make_mut(&mut self.engine.handshake)
     }
 
-    pub(crate) fn engine(&self) -> &engine::ClientConfig {
+    /// What the engine is told, for drivers.
+    pub fn engine(&self) -> &engine::ClientConfig {
         &self.engine
     }
 
-    pub(crate) fn signers(&self) -> &Signers {
+    /// Who signs, for drivers.
+    pub fn signers(&self) -> &Signers {
         &self.signers
     }
 }
@@ -260,11 +261,13 @@ impl ServerConfig {
         Arc::make_mut(&mut Arc::make_mut(&mut self.engine).handshake)
     }
 
-    pub(crate) fn engine(&self) -> &Arc<engine::ServerConfig> {
+    /// What the engine is told, for drivers.
+    pub fn engine(&self) -> &Arc<engine::ServerConfig> {
         &self.engine
     }
 
-    pub(crate) fn signers(&self) -> &Signers {
+    /// Who signs, for drivers.
+    pub fn signers(&self) -> &Signers {
         &self.signers
     }
 }

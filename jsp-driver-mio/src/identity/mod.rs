@@ -7,6 +7,7 @@ pub use file::IdentityFileError;
 use crate::signing::SignWith;
 use jsp_proto::crypto::{CryptoError, Fingerprint, IdentitySecret, Provider, Signer};
 use jsp_proto::handshake;
+use jsp_proto::rng::Seed;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -95,7 +96,7 @@ impl Identity {
         &self.public
     }
 
-    /// Signatures by this identity in the task that needs them, which is the default.
+    /// Signatures by this identity by whoever drives the connection, which is the default.
     pub fn signer(&self) -> Arc<dyn Signer> {
         Arc::clone(&self.signer)
     }
@@ -111,8 +112,18 @@ impl fmt::Debug for Identity {
     }
 }
 
+/// A seed from the operating system's randomness.
+///
+/// # Errors
+/// It has none.
+pub fn system_seed() -> io::Result<Seed> {
+    let mut seed = [0; 32];
+    entropy(&mut seed)?;
+    Ok(Seed::new(seed))
+}
+
 /// Fills `out` with the operating system's randomness.
-pub(crate) fn entropy(out: &mut [u8]) -> io::Result<()> {
+fn entropy(out: &mut [u8]) -> io::Result<()> {
     getrandom::fill(out).map_err(|error| {
         out.zeroize();
         io::Error::other(error)

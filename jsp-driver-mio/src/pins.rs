@@ -1,13 +1,12 @@
 //! Where trust on first use remembers whom it trusts.
 
-use crate::net::lock;
 use jsp_proto::crypto::Fingerprint;
 use jsp_proto::handshake::{PinStore, Rejected};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Pins = BTreeMap<String, Fingerprint>;
 
@@ -82,6 +81,11 @@ impl PinStore for FilePins {
             }
         }
     }
+}
+
+/// A panic of one caller is not everybody's.
+fn lock(pins: &Mutex<Pins>) -> MutexGuard<'_, Pins> {
+    pins.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn read(path: &Path) -> io::Result<Pins> {
