@@ -1,40 +1,162 @@
-//! Two engines in one thread, no sockets: what the protocol and the cipher cost.
+//! What a packet costs an engine: ours and quinn-proto's, each as a pair in one thread without sockets,
+//! in the same run. Both ends and their acknowledgements count.
 //!
-//! `cargo bench -p jsp-proto --bench pair --features aws-lc [-- MEBIBYTES]`
+//! `cargo bench -p jsp-proto --bench pair --features aws-lc`
+//!
+//! | after `--` | |
+//! |---|---|
+//! | (nothing) | times and instructions |
+//! | `times`, `instructions` | one of them; `mib=`, `rounds=`: how much is carried, how often |
+//! | `only=ours`, `only=quinn` | one transfer and nothing else, for a profiler; `nocipher`, `mib=` |
+//!
+//! Instructions are counted by valgrind, which does not know the widest vector instructions of
+//! ciphers: without a cipher.
 
+#[path = "../tests/support/bulk.rs"]
+mod bulk;
+mod common;
 #[path = "../tests/support/engine.rs"]
 mod engine;
 
-use engine::Pair;
-use jsp_proto::crypto::{Provider, Suite};
-use std::sync::Arc;
+use bulk::{Ends, bulk};
+use common::callgrind::{self, Cost};
+use common::{PACKET, Shielding, argument, flag, median, number};
+use jsp_proto::crypto::Suite;
 use std::time::Instant;
 
-#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-fn main() {
-    let mebibytes = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(2048u64);
-    let providers: Vec<Arc<dyn Provider>> = vec![
-        #[cfg(feature = "aws-lc")]
-        Arc::new(jsp_proto::crypto::aws_lc::AwsLc),
-        #[cfg(feature = "rustcrypto")]
-        Arc::new(jsp_proto::crypto::rustcrypto::RustCrypto),
-    ];
-    let data = vec![7; 64 << 10];
-    println!("{:<12} {:<18} {:>6} {:>10} {:>12}", "provider", "suite", "mtu", "GB/s", "ns/packet");
-    for provider in providers {
-        for mtu in [1452, 8952] {
-            let mut pair = Pair::connect(&provider, Suite::Aes256Gcm, mtu);
-            let began = Instant::now();
-            let id = pair.open();
-            let packets = pair.bulk(id, &data, mebibytes << 20);
-            let took = began.elapsed();
-            println!(
-                "{:<12} {:<18} {mtu:>6} {:>10.3} {:>12.0}",
-                provider.name(),
-                Suite::Aes256Gcm.name(),
-                (mebibytes << 20) as f64 / took.as_secs_f64() / 1e9,
-                took.as_nanos() as f64 / packets as f64,
-            );
+/// Our share of the peer's instructions, at most.
+const BAR: f64 = 0.35;
+/// What an application writes at once.
+const WRITE: usize = 64 << 10;
+
+#[derive(Clone, Copy)]
+enum Engine {
+    Ours,
+    Quinn,
+}
+
+impl Engine {
+    const ALL: [Self; 2] = [Self::Ours, Self::Quinn];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Quinn => "quinn",
         }
     }
+
+    fn connect(self, shielding: Shielding) -> Box<dyn Transfer> {
+        match self {
+            Self::Ours => {
+                Box::new(engine::Pair::connect(&shielding.provider(), Suite::Aes256Gcm, PACKET))
+            }
+            Self::Quinn => Box::new(common::quinn::Pair::connect(shielding)),
+        }
+    }
+}
+
+/// A pair of either engine.
+trait Transfer {
+    /// Carries so many MiB; returns how many datagrams that took.
+    fn transfer(&mut self, mib: u64) -> u64;
+}
+
+impl<E: Ends> Transfer for E {
+    fn transfer(&mut self, mib: u64) -> u64 {
+        bulk(self, &[7; WRITE], mib << 20)
+    }
+}
+
+fn main() {
+    if let Some(name) = argument("only") {
+        let engine = Engine::ALL.into_iter().find(|engine| engine.name() == name);
+        let shielding = if flag("nocipher") { Shielding::None } else { Shielding::Aes256Gcm };
+        let mut pair = engine.expect("ours or quinn").connect(shielding);
+        println!("{}", pair.transfer(number("mib", 64)));
+        return;
+    }
+    let all = !flag("times") && !flag("instructions");
+    if all || flag("times") {
+        times();
+    }
+    if all || flag("instructions") {
+        instructions();
+    }
+}
+
+/// Nanoseconds and goodput: the median of rounds that take turns.
+fn times() {
+    println!("{:<12} {:<8} {:>8} {:>10}", "cipher", "engine", "GB/s", "ns/packet");
+    for shielding in [Shielding::Aes256Gcm, Shielding::None] {
+        let mut pairs = Engine::ALL.map(|engine| engine.connect(shielding));
+        let mib = number("mib", 256);
+        let mut rounds = [const { Vec::new() }; 2];
+        for pair in &mut pairs {
+            pair.transfer(mib.min(64));
+        }
+        for _ in 0..number("rounds", 5) {
+            for (pair, rounds) in pairs.iter_mut().zip(&mut rounds) {
+                rounds.push(time(|| pair.transfer(mib)));
+            }
+        }
+        let medians = rounds.map(|rounds| {
+            let (seconds, each) = rounds.into_iter().unzip();
+            (median(seconds), median(each))
+        });
+        for (engine, (seconds, each)) in Engine::ALL.iter().zip(medians) {
+            let rate = (mib << 20) as f64 / seconds / 1e9;
+            println!("{:<12} {:<8} {rate:>8.3} {each:>10.0}", shielding.name(), engine.name());
+        }
+        println!("{:<12} {:<8} {:>8} {:>10.3}", "", "ratio", "", medians[0].1 / medians[1].1);
+    }
+}
+
+/// Seconds that `work` takes, and nanoseconds for each of its packets.
+#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
+fn time(work: impl FnOnce() -> u64) -> (f64, f64) {
+    let began = Instant::now();
+    let packets = work();
+    let seconds = began.elapsed().as_secs_f64();
+    (seconds, seconds * 1e9 / packets as f64)
+}
+
+/// The steps of a turn, in the order of the table's columns: first the sender's, then the receiver's.
+const STAGES: [(&str, &str); 7] = [
+    ("timers", "stage::tick"),
+    ("write", "stage::write"),
+    ("send", "stage::send"),
+    ("take acks", "stage::acknowledged"),
+    ("receive", "stage::receive"),
+    ("read", "stage::read"),
+    ("send acks", "stage::acknowledge"),
+];
+
+/// Instructions for each packet, without a cipher.
+fn instructions() {
+    println!("\ninstructions for each data packet, no cipher");
+    print!("{:<8} {:>8}", "engine", "all");
+    STAGES.iter().for_each(|(name, _)| print!(" {name:>9}"));
+    println!();
+    let costs = match Engine::ALL.map(count) {
+        [Ok(ours), Ok(quinn)] => [ours, quinn],
+        [Err(error), _] | [_, Err(error)] => return println!("not counted: {error}"),
+    };
+    for (engine, cost) in Engine::ALL.iter().zip(&costs) {
+        print!("{:<8} {:>8.0}", engine.name(), cost.total);
+        cost.parts.iter().for_each(|part| print!(" {part:>9.0}"));
+        println!();
+    }
+    let ratio = costs[0].total / costs[1].total;
+    let verdict = if ratio <= BAR { "within" } else { "beyond" };
+    println!("ratio {ratio:.3}: {verdict} the bar of {BAR}");
+}
+
+fn count(engine: Engine) -> Result<Cost, String> {
+    let functions = STAGES.map(|(_, function)| function);
+    let run = |mib: u64| {
+        let only = format!("only={}", engine.name());
+        callgrind::run(&[only, "nocipher".into(), format!("mib={mib}")], &functions)
+    };
+    let mib = number("mib", 24);
+    Ok(&run(mib + 8)? - &run(8)?)
 }

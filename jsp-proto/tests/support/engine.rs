@@ -3,27 +3,112 @@
 
 #![allow(clippy::unwrap_used, reason = "a pair that cannot be made is a failure")]
 
+use super::bulk::Ends;
 use jsp_proto::connection::{Connection, Event, TransportConfig};
 use jsp_proto::crypto::{IdentitySecret, Provider, Signer, Suite};
 use jsp_proto::endpoint::{ClientConfig, Endpoint, EndpointConfig, Routed, ServerConfig};
 use jsp_proto::handshake::{self, Identity, IdentitySet, Pinned};
-use jsp_proto::ids::{Dir, Ecn, StreamId};
+use jsp_proto::ids::{ConnectionHandle, Dir, Side, StreamId};
 use jsp_proto::path::MtuConfig;
-use jsp_proto::record::Received;
+use jsp_proto::record::{Received, Transmit};
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::stream::StreamConfig;
 use jsp_proto::time::{Duration, Time};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Datagrams of one size on their way, as one system call carries them.
+struct Train {
+    from: SocketAddr,
+    transmit: Option<Transmit>,
+    buffer: Vec<u8>,
+}
+
+/// One host: a router and its connections, by the index of their handles.
+struct Host {
+    address: SocketAddr,
+    router: Endpoint,
+    connections: Vec<Connection>,
+    signer: Option<Box<dyn Signer>>,
+}
+
+impl Host {
+    fn new(provider: &Arc<dyn Provider>, port: u16) -> Self {
+        let config = EndpointConfig::new(Arc::clone(provider));
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            router: Endpoint::new(config, &Seed::from_u64(port.into())),
+            connections: Vec::new(),
+            signer: None,
+        }
+    }
+
+    /// A connection's next train, and how many datagrams are in it.
+    fn send(&mut self, now: Time, index: usize, train: &mut Train) -> u64 {
+        train.from = self.address;
+        train.transmit = self.connections[index].poll_transmit(now, &mut train.buffer, 64);
+        train.transmit.map_or(0, |sent| sent.len.div_ceil(sent.segment) as u64)
+    }
+
+    /// Routes a train as drivers do: runs of datagrams of one connection at once.
+    fn take(&mut self, now: Time, train: &mut Train) {
+        let Some(Transmit { len, segment, ecn, .. }) = train.transmit.take() else { return };
+        let meta = Received { remote: train.from, local: None, ecn };
+        let mut rest = &mut train.buffer[..len];
+        while !rest.is_empty() {
+            let run = self.router.route_run(rest, segment);
+            let n = run.map_or(segment.min(rest.len()), |(_, n)| n);
+            let (batch, behind) = rest.split_at_mut(n);
+            rest = behind;
+            let handle = run.map(|(handle, _)| handle).or_else(|| self.knock(now, &meta, batch));
+            if let Some(handle) = handle {
+                let connection = &mut self.connections[handle.index as usize];
+                connection.handle_datagrams(now, &meta, batch, segment);
+                settle(connection, self.signer.as_deref(), now);
+            }
+        }
+    }
+
+    /// A datagram that is not plainly a connection's: the connection that it is for, if that exists.
+    fn knock(
+        &mut self,
+        now: Time,
+        meta: &Received,
+        datagram: &mut [u8],
+    ) -> Option<ConnectionHandle> {
+        let mut reply = [0; 1500];
+        match self.router.handle(now, meta, datagram, &mut reply) {
+            Routed::Connection(handle) => Some(handle),
+            Routed::Incoming(incoming) => {
+                let connection = self.router.accept(now, &incoming, None, &mut reply).unwrap();
+                assert_eq!(connection.handle().index as usize, self.connections.len());
+                self.connections.push(connection);
+                None
+            }
+            Routed::Dropped => None,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Takes a connection's events; signs where it asks for that.
+fn settle(connection: &mut Connection, signer: Option<&dyn Signer>, now: Time) {
+    while let Some(event) = connection.poll_event() {
+        if let Event::Sign(request) = event {
+            let mut rng = Rng::new(&Seed::from_u64(3), "sign");
+            let signature = signer.unwrap().sign(&mut rng, &request.message);
+            connection.provide_signature(now, signature);
+        }
+    }
+}
+
 /// A client and a server that are connected, and what is between them.
 pub(crate) struct Pair {
     now: Time,
-    client: Connection,
-    server: Connection,
-    buffer: Vec<u8>,
-    client_address: SocketAddr,
-    server_address: SocketAddr,
+    client: Host,
+    server: Host,
+    train: Train,
+    stream: StreamId,
 }
 
 impl Pair {
@@ -44,105 +129,79 @@ impl Pair {
         let verifier = Arc::new(Pinned::new(identity.fingerprint()));
         let mut client = handshake::ClientConfig::new(Arc::clone(provider), verifier);
         client.suites = vec![suite];
-        let client =
+        let config =
             ClientConfig { handshake: Arc::new(client), transport: Arc::clone(&transport) };
-        let server =
+        let handshake =
             handshake::ServerConfig::new(Arc::clone(provider), IdentitySet::single(identity));
-        let server = ServerConfig { handshake: Arc::new(server), transport };
-        let endpoint =
-            |n| Endpoint::new(EndpointConfig::new(Arc::clone(provider)), &Seed::from_u64(n));
-        let (mut ours, mut theirs) = (endpoint(1), endpoint(2));
-        theirs.set_server(Some(Arc::new(server)));
-        let client_address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let server_address = SocketAddr::from(([127, 0, 0, 1], 2));
+        let handshake = Arc::new(handshake);
+
         let now = Time::from_nanos(1);
-        let mut client = ours.connect(now, &client, server_address, None).unwrap();
-        let mut buffer = vec![0; 65_535];
-        let mut reply = [0; 1500];
-        let mut server = None;
-        let meta = |remote| Received { remote, local: None, ecn: Ecn::NotEct };
-        while server.is_none() {
-            let sent = client.poll_transmit(now, &mut buffer, 1).expect("a first flight");
-            let datagram = &mut buffer[..sent.len];
-            match theirs.handle(now, &meta(client_address), datagram, &mut reply) {
-                Routed::Incoming(incoming) => {
-                    server = theirs.accept(now, &incoming, None, &mut reply).ok();
-                }
-                Routed::Dropped => {}
-                other => panic!("{other:?}"),
+        let (mut client, mut server) = (Host::new(provider, 1), Host::new(provider, 2));
+        server.signer = Some(signer);
+        server.router.set_server(Some(Arc::new(ServerConfig { handshake, transport })));
+        let connection = client.router.connect(now, &config, server.address, None).unwrap();
+        client.connections.push(connection);
+        let train = Train { from: client.address, transmit: None, buffer: vec![0; 65_535] };
+        let mut pair =
+            Self { now, client, server, train, stream: StreamId::new(Side::Client, Dir::Uni, 0) };
+        while !pair.is_established() {
+            pair.tick();
+            while pair.send() > 0 {
+                pair.receive();
+            }
+            while pair.acknowledge() {
+                pair.acknowledged();
             }
         }
-        let server = server.unwrap();
-        let mut pair = Self { now, client, server, buffer, client_address, server_address };
-        while !(pair.client.is_established() && pair.server.is_established()) {
-            pair.exchange(&*signer);
-        }
+        let opened = pair.client.connections[0].open_stream(Dir::Uni);
+        assert_eq!(opened, Some(pair.stream));
         pair
     }
 
-    /// The next turn is a little later: a round trip takes as long as on a loopback.
-    fn next(&mut self) -> Time {
+    fn is_established(&self) -> bool {
+        let hosts = [&self.client, &self.server];
+        hosts.iter().all(|host| host.connections.first().is_some_and(Connection::is_established))
+    }
+}
+
+impl Ends for Pair {
+    fn tick(&mut self) {
         self.now += Duration::from_micros(20);
-        self.now
-    }
-
-    /// Lets each end send all that it has; returns how many datagrams there were.
-    fn exchange(&mut self, signer: &dyn Signer) -> u64 {
-        let now = self.next();
-        while let Some(event) = self.server.poll_event() {
-            if let Event::Sign(request) = event {
-                let mut rng = Rng::new(&Seed::from_u64(3), "sign");
-                self.server.provide_signature(now, signer.sign(&mut rng, &request.message));
+        for host in [&mut self.client, &mut self.server] {
+            for connection in &mut host.connections {
+                connection.handle_timeout(self.now);
             }
         }
-        while self.client.poll_event().is_some() {}
-        self.turn(now)
     }
 
-    fn turn(&mut self, now: Time) -> u64 {
-        let Self { client, server, buffer, client_address, server_address, .. } = self;
-        let meta = |remote| Received { remote, local: None, ecn: Ecn::NotEct };
-        let mut datagrams = 0;
-        client.handle_timeout(now);
-        while let Some(sent) = client.poll_transmit(now, buffer, 64) {
-            datagrams += sent.len.div_ceil(sent.segment) as u64;
-            let from = meta(*client_address);
-            server.handle_datagrams(now, &from, &mut buffer[..sent.len], sent.segment);
-        }
-        server.handle_timeout(now);
-        while let Some(sent) = server.poll_transmit(now, buffer, 64) {
-            let from = meta(*server_address);
-            client.handle_datagrams(now, &from, &mut buffer[..sent.len], sent.segment);
-        }
-        datagrams
+    fn write(&mut self, data: &[u8]) -> usize {
+        self.client.connections[0].write(self.stream, data).unwrap_or(0)
     }
 
-    /// Opens a stream for [`Self::bulk`].
-    pub(crate) fn open(&mut self) -> StreamId {
-        self.client.open_stream(Dir::Uni).expect("a stream")
+    fn send(&mut self) -> u64 {
+        self.client.send(self.now, 0, &mut self.train)
     }
 
-    /// Carries `total` bytes on a stream, in writes of `data`; returns how many datagrams that took.
-    pub(crate) fn bulk(&mut self, id: StreamId, data: &[u8], total: u64) -> u64 {
-        let (mut written, mut read, mut datagrams) = (0, 0, 0);
-        while read < total {
-            while written < total {
-                let n = data.len().min((total - written) as usize);
-                match self.client.write(id, &data[..n]) {
-                    Ok(n) => written += n as u64,
-                    Err(_) => break,
-                }
-            }
-            let now = self.next();
-            datagrams += self.turn(now);
-            while let Ok(chunk) = self.server.peek(id) {
-                let n = chunk.data.len();
-                read += n as u64;
-                self.server.consume(id, n);
-            }
-            while self.server.poll_event().is_some() {}
-            while self.client.poll_event().is_some() {}
+    fn receive(&mut self) {
+        self.server.take(self.now, &mut self.train);
+    }
+
+    fn acknowledge(&mut self) -> bool {
+        !self.server.connections.is_empty() && self.server.send(self.now, 0, &mut self.train) > 0
+    }
+
+    fn acknowledged(&mut self) {
+        self.client.take(self.now, &mut self.train);
+    }
+
+    fn read(&mut self) -> usize {
+        let connection = &mut self.server.connections[0];
+        let mut read = 0;
+        while let Ok(chunk) = connection.peek(self.stream) {
+            let n = chunk.data.len();
+            connection.consume(self.stream, n);
+            read += n;
         }
-        datagrams
+        read
     }
 }
