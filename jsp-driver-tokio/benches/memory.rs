@@ -1,48 +1,94 @@
-//! Resident memory of idle connections, ours and quinn's: everything that the process holds, what C
-//! libraries allocate included. Each is measured in a process of its own, which holds both ends.
+//! Resident memory of idle connections: everything that the process holds, what C libraries allocate
+//! included. The engine alone, ours with the tokio driver, and quinn, each measured in a process of its
+//! own, which holds both ends.
 //!
-//! `cargo bench -p jsp-driver-tokio --bench memory -- [connections=10000]`
+//! `cargo bench -p jsp-driver-tokio --bench memory -- [connections=10000] [json=FILE]`
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
 mod common;
 
-use common::{argument, our_endpoint, our_transport};
+use common::engine::Engines;
+use common::report::Report;
+use common::{argument, option, our_endpoint, our_transport, resident, runtime};
 use jsp_driver_tokio::{ClientConfig, Identity, ServerConfig, default_provider};
 use std::process::Command;
+use std::time::Duration;
 
-/// The bar: bytes for one end of an idle connection.
-const BAR: f64 = 16.0 * 1024.0;
+const KIB: f64 = 1024.0;
+
+/// Who holds connections, how many, and says how many bytes those are.
+type Holder = fn(usize) -> usize;
+
+/// With the bars: bytes of both ends of an idle connection.
+const HOLDERS: [(&str, Holder, Option<f64>); 3] = [
+    ("engine", engine, Some(10.0 * KIB)),
+    ("tokio", |count| runtime().block_on(ours(count)), Some(16.0 * KIB)),
+    ("quinn", |count| runtime().block_on(quinn(count)), None),
+];
 
 fn main() {
     let count = argument("connections", 10_000);
-    if let Some(who) = std::env::args().find_map(|arg| arg.strip_prefix("who=").map(str::to_owned))
-    {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let bytes = runtime
-            .block_on(async { if who == "ours" { ours(count).await } else { quinn(count).await } });
-        println!("{bytes}");
+    if let Some(who) = option("who") {
+        let (_, holder, _) = HOLDERS.into_iter().find(|(name, ..)| *name == who).unwrap();
+        println!("{}", holder(count));
         return;
     }
     println!("{count} idle connections, resident bytes of each");
     println!("{:>8} {:>12} {:>12}", "", "one end", "both ends");
-    let mut both = [0.0; 2];
-    for (n, who) in ["ours", "quinn"].into_iter().enumerate() {
+    let mut values = Vec::new();
+    for (who, _, bar) in HOLDERS {
         let child = Command::new(std::env::current_exe().unwrap())
             .args([format!("who={who}"), format!("connections={count}")])
             .output()
             .unwrap();
         assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
         let bytes: f64 = String::from_utf8(child.stdout).unwrap().trim().parse().unwrap();
-        both[n] = bytes / count as f64;
-        println!("{who:>8} {:>12.0} {:>12.0}", both[n] / 2.0, both[n]);
+        let both = bytes / count as f64;
+        print!("{who:>8} {:>12.0} {both:>12.0}", both / 2.0);
+        match bar {
+            Some(bar) => println!("   {:.2} of the bar, {bar} for both ends", both / bar),
+            None => println!(),
+        }
+        values.push((who, both / KIB));
     }
-    println!("one end, ours: {:.2} of the bar of 16 KiB", both[0] / 2.0 / BAR);
-    println!("ours / quinn: {:.2}", both[0] / both[1]);
+    let mut report = Report::new("memory");
+    report.row("an idle connection, resident memory of both ends", "KiB", &values);
+    report.write();
 }
 
-fn resident() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * rustix::param::page_size()
+/// What `held` holds beyond its first pair, which pays for what is there only once.
+struct Held<T> {
+    connections: Vec<T>,
+    before: usize,
+}
+
+impl<T> Held<T> {
+    fn new(count: usize, first: T) -> Self {
+        // Touched, so that it does not count.
+        let mut connections = Vec::with_capacity(count + 1);
+        connections.push(first);
+        Self { connections, before: resident() }
+    }
+
+    fn push(&mut self, connection: T) {
+        self.connections.push(connection);
+    }
+
+    fn bytes(&self) -> usize {
+        resident() - self.before
+    }
+}
+
+fn engine(count: usize) -> usize {
+    let mut engines = Engines::new(false);
+    let mut pair = || {
+        let connections = engines.handshake();
+        // Where a driver would have it: each by itself.
+        engines.settle(connections).map(Box::new)
+    };
+    let mut held = Held::new(count, pair());
+    (0..count).for_each(|_| held.push(pair()));
+    held.bytes()
 }
 
 async fn ours(count: usize) -> usize {
@@ -51,54 +97,46 @@ async fn ours(count: usize) -> usize {
     server.set_server(Some(ServerConfig::with_identity(&identity).with_transport(our_transport())));
     let config = ClientConfig::pinned(identity.fingerprint()).with_transport(our_transport());
     let client = our_endpoint();
-    let mut held = Vec::with_capacity(2 * count);
-    // The first pays for what is there only once.
-    for n in 0..=count {
-        if n == 1 {
-            settle().await;
-        }
+    let pair = async || {
         let connecting = client.connect(&config, server.local_addr()).unwrap();
         let accepting = tokio::spawn({
             let server = server.clone();
             async move { server.accept().await.unwrap().await.unwrap() }
         });
-        held.push(connecting.await.unwrap());
-        held.push(accepting.await.unwrap());
-        if n == 0 {
-            settle().await;
-            FIRST.set(resident()).unwrap();
-        }
-    }
-    settle().await;
-    resident() - FIRST.get().unwrap()
+        (connecting.await.unwrap(), accepting.await.unwrap())
+    };
+    holding(count, pair).await
 }
 
 async fn quinn(count: usize) -> usize {
     let (config, server) = common::quinn_configs(false);
     let server = common::quinn_endpoint(Some(server));
     let client = common::quinn_endpoint(None);
-    let mut held = Vec::with_capacity(2 * count);
-    for n in 0..=count {
-        let address = server.local_addr().unwrap();
+    let address = server.local_addr().unwrap();
+    let pair = async || {
         let connecting = client.connect_with(config.clone(), address, "localhost").unwrap();
         let accepting = tokio::spawn({
             let server = server.clone();
             async move { server.accept().await.unwrap().await.unwrap() }
         });
-        held.push(connecting.await.unwrap());
-        held.push(accepting.await.unwrap());
-        if n == 0 {
-            settle().await;
-            FIRST.set(resident()).unwrap();
-        }
-    }
-    settle().await;
-    resident() - FIRST.get().unwrap()
+        (connecting.await.unwrap(), accepting.await.unwrap())
+    };
+    holding(count, pair).await
 }
 
-static FIRST: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+/// The bytes of so many pairs, once they are idle.
+async fn holding<T>(count: usize, pair: impl AsyncFn() -> T) -> usize {
+    let first = pair().await;
+    settle().await;
+    let mut held = Held::new(count, first);
+    for _ in 0..count {
+        held.push(pair().await);
+    }
+    settle().await;
+    held.bytes()
+}
 
 /// Time for the last acknowledgements and key discards.
 async fn settle() {
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
 }

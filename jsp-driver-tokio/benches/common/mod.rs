@@ -2,6 +2,9 @@
 #![allow(dead_code, unreachable_pub)] // Each bench uses its part.
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
+pub mod engine;
+pub mod raw;
+pub mod report;
 pub mod tls;
 
 use jsp_driver_tokio::jsp_proto::path::MtuConfig;
@@ -17,6 +20,8 @@ pub const PACKET: u16 = 1452;
 pub const WINDOW: u32 = 8 << 20;
 /// Every socket buffer.
 pub const SOCKET: usize = 4 << 20;
+/// What an application hands over at once.
+pub const CHUNK: usize = 1 << 20;
 
 /// Processor seconds of this process, all threads.
 pub fn process_cpu() -> f64 {
@@ -33,18 +38,32 @@ fn cpu(clock: rustix::time::ClockId) -> f64 {
     Duration::new(t.tv_sec as u64, t.tv_nsec as u32).as_secs_f64()
 }
 
+/// Bytes of memory that this process holds, what C libraries allocate included.
+pub fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * rustix::param::page_size()
+}
+
+/// A runtime of one thread.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
 /// The middle of the values.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-/// An argument of the form `name=number`; `cargo bench` itself passes others.
-pub fn argument(name: &str, default: usize) -> usize {
+/// An argument of the form `name=text`; `cargo bench` itself passes others.
+pub fn option(name: &str) -> Option<String> {
     let prefix = format!("{name}=");
-    std::env::args()
-        .find_map(|arg| arg.strip_prefix(&prefix).map(|n| n.parse().unwrap()))
-        .unwrap_or(default)
+    std::env::args().find_map(|arg| arg.strip_prefix(&prefix).map(str::to_owned))
+}
+
+/// An argument of the form `name=number`.
+pub fn argument(name: &str, default: usize) -> usize {
+    option(name).map_or(default, |number| number.parse().unwrap())
 }
 
 fn initial() -> rustls::quic::Suite {
@@ -52,7 +71,8 @@ fn initial() -> rustls::quic::Suite {
     suite.quic_suite().unwrap()
 }
 
-fn transport() -> Arc<quinn::TransportConfig> {
+/// The peer's transport, with the windows and packets of ours.
+pub fn quinn_transport() -> quinn::TransportConfig {
     let mut transport = quinn::TransportConfig::default();
     transport
         .stream_receive_window(WINDOW.into())
@@ -62,7 +82,7 @@ fn transport() -> Arc<quinn::TransportConfig> {
         .initial_mtu(PACKET)
         .min_mtu(PACKET)
         .mtu_discovery_config(None);
-    Arc::new(transport)
+    transport
 }
 
 /// The peer's two sides.
@@ -71,14 +91,15 @@ pub fn quinn_configs(mutual: bool) -> (quinn::ClientConfig, quinn::ServerConfig)
     let client = QuicClientConfig::with_initial(Arc::new(client), initial()).unwrap();
     let server = QuicServerConfig::with_initial(Arc::new(server), initial()).unwrap();
     let mut client = quinn::ClientConfig::new(Arc::new(client));
-    client.transport_config(transport());
+    let transport = Arc::new(quinn_transport());
+    client.transport_config(Arc::clone(&transport));
     let mut server = quinn::ServerConfig::with_crypto(Arc::new(server));
-    server.transport_config(transport());
+    server.transport_config(transport);
     (client, server)
 }
 
-/// A socket of the peer's, with the same buffers as ours.
-pub fn quinn_endpoint(server: Option<quinn::ServerConfig>) -> quinn::Endpoint {
+/// A socket on loopback, with the buffers of every other.
+pub fn udp_socket() -> std::net::UdpSocket {
     let socket = socket2::Socket::new(
         socket2::Domain::IPV4,
         socket2::Type::DGRAM,
@@ -89,13 +110,14 @@ pub fn quinn_endpoint(server: Option<quinn::ServerConfig>) -> quinn::Endpoint {
     let _ = socket.set_send_buffer_size(SOCKET);
     let loopback: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
     socket.bind(&loopback.into()).unwrap();
-    quinn::Endpoint::new(
-        quinn::EndpointConfig::default(),
-        server,
-        socket.into(),
-        Arc::new(quinn::TokioRuntime),
-    )
-    .unwrap()
+    socket.into()
+}
+
+/// An endpoint of the peer's, that takes datagrams of any size.
+pub fn quinn_endpoint(server: Option<quinn::ServerConfig>) -> quinn::Endpoint {
+    let mut config = quinn::EndpointConfig::default();
+    config.max_udp_payload_size(65_527).unwrap();
+    quinn::Endpoint::new(config, server, udp_socket(), Arc::new(quinn::TokioRuntime)).unwrap()
 }
 
 /// Our transport with the same windows and packets.

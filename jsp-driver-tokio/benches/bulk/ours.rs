@@ -1,0 +1,70 @@
+//! Ours, with the tokio driver.
+
+use crate::common::{CHUNK, our_endpoint, our_transport};
+use crate::{Datagrams, Door, Round, measured, on_two_threads, process_cpu};
+use bytes::Bytes;
+use jsp_driver_tokio::jsp_proto::crypto::Suite;
+use jsp_driver_tokio::jsp_proto::path::MtuConfig;
+use jsp_driver_tokio::{
+    AppCode, ClientConfig, Identity, ServerConfig, TransportConfig, default_provider,
+};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+pub(crate) fn round(datagrams: Datagrams, bytes: usize) -> Round {
+    on_two_threads(move |tell| server(datagrams, tell), |address| client(datagrams, address, bytes))
+}
+
+fn transport(datagrams: Datagrams) -> TransportConfig {
+    let transport = our_transport();
+    match datagrams {
+        Datagrams::Packets => transport,
+        Datagrams::Free => TransportConfig { mtu: MtuConfig::LOOPBACK, ..transport },
+    }
+}
+
+async fn server(datagrams: Datagrams, tell: oneshot::Sender<Door<ClientConfig>>) {
+    let identity = Identity::generate(&*default_provider()).unwrap();
+    let config = ServerConfig::with_identity(&identity).with_transport(transport(datagrams));
+    let endpoint = our_endpoint();
+    endpoint.set_server(Some(config));
+    let client = ClientConfig::pinned(identity.fingerprint())
+        .with_suites(&[Suite::Aes256Gcm])
+        .with_transport(transport(datagrams));
+    tell.send((endpoint.local_addr(), client)).unwrap();
+    let connection = endpoint.accept().await.unwrap().await.unwrap();
+    let (mut send, mut recv) = connection.accept_bi().await.unwrap();
+    let mut total = 0u64;
+    while let Some(read) = recv.with_chunk(<[u8]>::len).await.unwrap() {
+        total += read as u64;
+    }
+    send.write_all(&total.to_be_bytes()).await.unwrap();
+    send.finish().unwrap();
+    connection.closed().await;
+}
+
+async fn client(
+    datagrams: Datagrams,
+    (address, config): Door<ClientConfig>,
+    bytes: usize,
+) -> Round {
+    let endpoint = our_endpoint();
+    let connection = endpoint.connect(&config, address).unwrap().await.unwrap();
+    let (mut send, mut recv) = connection.open_bi().await.unwrap();
+    let chunk = Bytes::from(vec![0x5a; CHUNK]);
+    let (start, cpu) = (Instant::now(), process_cpu());
+    for _ in 0..bytes / CHUNK {
+        send.write_bytes(chunk.clone()).await.unwrap();
+    }
+    send.finish().unwrap();
+    let answer = recv.read_to_end(8).await.unwrap();
+    let round = measured(start, cpu);
+    assert_eq!(answer, (bytes as u64).to_be_bytes());
+    if std::env::var_os("STATS").is_some() {
+        println!("{:#?}", connection.stats());
+    }
+    assert_eq!(usize::from(connection.stats().path.mtu), datagrams.largest());
+    connection.close(AppCode(0), b"");
+    endpoint.wait_idle().await;
+    round
+}

@@ -1,0 +1,64 @@
+//! quinn, over the same sockets and threads.
+
+use crate::common::{self, CHUNK, quinn_endpoint};
+use crate::{Datagrams, Door, Round, measured, on_two_threads, process_cpu};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+pub(crate) fn round(datagrams: Datagrams, bytes: usize) -> Round {
+    on_two_threads(move |tell| server(datagrams, tell), |address| client(address, bytes))
+}
+
+/// Both sides, with the datagrams that are asked for.
+fn configs(datagrams: Datagrams) -> (quinn::ClientConfig, quinn::ServerConfig) {
+    let (mut client, mut server) = common::quinn_configs(false);
+    if datagrams == Datagrams::Free {
+        let mut transport = common::quinn_transport();
+        let mut discovery = quinn::MtuDiscoveryConfig::default();
+        discovery.upper_bound(u16::MAX);
+        transport.initial_mtu(1200).min_mtu(1200).mtu_discovery_config(Some(discovery));
+        let transport = Arc::new(transport);
+        client.transport_config(Arc::clone(&transport));
+        server.transport_config(transport);
+    }
+    (client, server)
+}
+
+async fn server(datagrams: Datagrams, tell: oneshot::Sender<Door<quinn::ClientConfig>>) {
+    let (client, server) = configs(datagrams);
+    let endpoint = quinn_endpoint(Some(server));
+    tell.send((endpoint.local_addr().unwrap(), client)).ok().unwrap();
+    let connection = endpoint.accept().await.unwrap().await.unwrap();
+    let (mut send, mut recv) = connection.accept_bi().await.unwrap();
+    let mut total = 0u64;
+    while let Some(chunk) = recv.read_chunk(usize::MAX, true).await.unwrap() {
+        total += chunk.bytes.len() as u64;
+    }
+    send.write_all(&total.to_be_bytes()).await.unwrap();
+    send.finish().unwrap();
+    connection.closed().await;
+}
+
+async fn client((address, config): Door<quinn::ClientConfig>, bytes: usize) -> Round {
+    let endpoint = quinn_endpoint(None);
+    let connecting = endpoint.connect_with(config, address, "localhost").unwrap();
+    let connection = connecting.await.unwrap();
+    let (mut send, mut recv) = connection.open_bi().await.unwrap();
+    let chunk = Bytes::from(vec![0x5a; CHUNK]);
+    let (start, cpu) = (Instant::now(), process_cpu());
+    for _ in 0..bytes / CHUNK {
+        send.write_chunk(chunk.clone()).await.unwrap();
+    }
+    send.finish().unwrap();
+    let answer = recv.read_to_end(8).await.unwrap();
+    let round = measured(start, cpu);
+    assert_eq!(answer, (bytes as u64).to_be_bytes());
+    if std::env::var_os("STATS").is_some() {
+        println!("{:#?}", connection.stats());
+    }
+    connection.close(0u32.into(), b"");
+    endpoint.wait_idle().await;
+    round
+}
