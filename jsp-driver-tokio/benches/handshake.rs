@@ -34,8 +34,8 @@ fn main() {
         let (ours, quinn) = (median(our_times), median(quinn_times));
         let bar = if mutual { "" } else { " (bar: at most 1)" };
         println!("{name:>24} {ours:>8.0} {quinn:>8.0} {:>8.2}{bar}", ours / quinn);
-        let what = format!("full handshake, {name}, both sides");
-        report.row(&what, "CPU us", &[("engine", ours), ("quinn", quinn)]);
+        let what = format!("full handshake, {name}, processor time of both sides");
+        report.row(&what, "us", &[("engine", ours), ("quinn", quinn)]);
     }
     report.write();
 }

@@ -52,7 +52,7 @@ fn main() {
     );
     let raw_before = raw(&load);
     let ours = runtime().block_on(ours(&load));
-    let raw = (raw_before + raw(&load)) / 2.0;
+    let raw = f64::midpoint(raw_before, raw(&load));
     let us = |cpu: f64| cpu * 1e6 / (load.per_second() * load.time.as_secs_f64());
     println!("{:>8} {:>16} {:>20}", "", "server's CPU", "us per keep-alive");
     for (who, cpu) in [("ours", ours.cpu), ("raw", raw)] {
@@ -62,7 +62,8 @@ fn main() {
     println!("ours / raw: {:.2} (bar: at most {BAR})", ours.cpu / raw);
     println!("resident bytes a connection, of the server alone: {:.0}", ours.bytes);
     let mut report = Report::new("idle");
-    let what = format!("{} idle connections, server's CPU per keep-alive", load.connections);
+    let what =
+        format!("{} idle connections, server's processor time for a keep-alive", load.connections);
     report.row(&what, "us", &[("tokio", us(ours.cpu)), ("raw", us(raw))]);
     report.write();
 }
@@ -171,8 +172,10 @@ fn serve_ours() {
 fn raw(load: &Load) -> f64 {
     let mut server = Server::start("raw");
     let address: SocketAddr = server.door.trim().parse().unwrap();
-    let sockets: Vec<_> = (0..SOCKETS).map(|_| common::udp_socket()).collect();
-    sockets.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
+    let sockets: [_; SOCKETS] = std::array::from_fn(|_| common::udp_socket());
+    for socket in &sockets {
+        socket.set_nonblocking(true).unwrap();
+    }
     let (start, mut sent) = (Instant::now(), 0);
     let before = server.used();
     let mut buffer = [0; 2 * SIZE];

@@ -52,7 +52,7 @@ fn main() {
         values.push((who, both / KIB));
     }
     let mut report = Report::new("memory");
-    report.row("an idle connection, resident memory of both ends", "KiB", &values);
+    report.row("idle connection, resident memory of both ends", "KiB", &values);
     report.write();
 }
 

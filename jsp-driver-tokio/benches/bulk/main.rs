@@ -18,12 +18,10 @@ mod tls;
 
 use common::raw::Wait;
 use common::report::Report;
-use common::{argument, median, option, process_cpu, runtime};
+use common::{argument, median, option, process_cpu};
 use raw::Ceiling;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 /// How large datagrams may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -107,7 +105,8 @@ fn main() {
             results.iter().filter_map(|(one, m)| Some((one.who?, value(m)))).collect()
         };
         report.row(&format!("bulk, {what}"), "GB/s", &values(|m| m.goodput));
-        report.row("the same, processor time of both sides", "CPU s/GB", &values(|m| m.cost));
+        let cost = format!("bulk, {what}, processor time of both sides");
+        report.row(&cost, "s/GB", &values(|m| m.cost));
     }
     report.write();
 }
@@ -167,20 +166,3 @@ fn table(datagrams: Datagrams, results: &[(&Contender, Medians)]) {
 
 /// What a client needs to know of a server.
 type Door<T> = (SocketAddr, T);
-
-/// A server and its client, each with a runtime of its own.
-fn on_two_threads<T, S, C>(
-    server: impl FnOnce(oneshot::Sender<Door<T>>) -> S + Send + 'static,
-    client: impl FnOnce(Door<T>) -> C,
-) -> Round
-where
-    T: Send + 'static,
-    S: Future<Output = ()>,
-    C: Future<Output = Round>,
-{
-    let (tell, told) = oneshot::channel();
-    let serving = std::thread::spawn(move || runtime().block_on(server(tell)));
-    let result = runtime().block_on(async { client(told.await.unwrap()).await });
-    serving.join().unwrap();
-    result
-}

@@ -1,36 +1,38 @@
 //! Ours, with the tokio driver.
 
-use crate::common::{CHUNK, our_endpoint, our_transport};
-use crate::{Datagrams, Door, Round, measured, on_two_threads, process_cpu};
+use crate::common::{CHUNK, our_endpoint, our_transport, pair, process_cpu, runtime};
+use crate::{Datagrams, Door, Round, measured};
 use bytes::Bytes;
 use jsp_driver_tokio::jsp_proto::crypto::Suite;
 use jsp_driver_tokio::jsp_proto::path::MtuConfig;
-use jsp_driver_tokio::{
-    AppCode, ClientConfig, Identity, ServerConfig, TransportConfig, default_provider,
-};
+use jsp_driver_tokio::{AppCode, ClientConfig, Identity, ServerConfig, default_provider};
+use std::sync::mpsc::Sender;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 pub(crate) fn round(datagrams: Datagrams, bytes: usize) -> Round {
-    on_two_threads(move |tell| server(datagrams, tell), |address| client(datagrams, address, bytes))
+    pair(
+        move |tell| runtime().block_on(server(datagrams, tell)),
+        |door| runtime().block_on(client(datagrams, door, bytes)),
+    )
 }
 
-fn transport(datagrams: Datagrams) -> TransportConfig {
-    let transport = our_transport();
-    match datagrams {
-        Datagrams::Packets => transport,
-        Datagrams::Free => TransportConfig { mtu: MtuConfig::LOOPBACK, ..transport },
+/// Both sides of either driver.
+pub(crate) fn configs(datagrams: Datagrams) -> (ClientConfig, ServerConfig) {
+    let mut transport = our_transport();
+    if datagrams == Datagrams::Free {
+        transport.mtu = MtuConfig::LOOPBACK;
     }
-}
-
-async fn server(datagrams: Datagrams, tell: oneshot::Sender<Door<ClientConfig>>) {
     let identity = Identity::generate(&*default_provider()).unwrap();
-    let config = ServerConfig::with_identity(&identity).with_transport(transport(datagrams));
-    let endpoint = our_endpoint();
-    endpoint.set_server(Some(config));
     let client = ClientConfig::pinned(identity.fingerprint())
         .with_suites(&[Suite::Aes256Gcm])
-        .with_transport(transport(datagrams));
+        .with_transport(transport.clone());
+    (client, ServerConfig::with_identity(&identity).with_transport(transport))
+}
+
+async fn server(datagrams: Datagrams, tell: Sender<Door<ClientConfig>>) {
+    let (client, server) = configs(datagrams);
+    let endpoint = our_endpoint();
+    endpoint.set_server(Some(server));
     tell.send((endpoint.local_addr(), client)).unwrap();
     let connection = endpoint.accept().await.unwrap().await.unwrap();
     let (mut send, mut recv) = connection.accept_bi().await.unwrap();

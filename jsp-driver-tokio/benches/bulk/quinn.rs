@@ -1,14 +1,17 @@
 //! quinn, over the same sockets and threads.
 
-use crate::common::{self, CHUNK, quinn_endpoint};
-use crate::{Datagrams, Door, Round, measured, on_two_threads, process_cpu};
+use crate::common::{self, CHUNK, pair, process_cpu, quinn_endpoint, runtime};
+use crate::{Datagrams, Door, Round, measured};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 pub(crate) fn round(datagrams: Datagrams, bytes: usize) -> Round {
-    on_two_threads(move |tell| server(datagrams, tell), |address| client(address, bytes))
+    pair(
+        move |tell| runtime().block_on(server(datagrams, tell)),
+        |door| runtime().block_on(client(door, bytes)),
+    )
 }
 
 /// Both sides, with the datagrams that are asked for.
@@ -26,7 +29,7 @@ fn configs(datagrams: Datagrams) -> (quinn::ClientConfig, quinn::ServerConfig) {
     (client, server)
 }
 
-async fn server(datagrams: Datagrams, tell: oneshot::Sender<Door<quinn::ClientConfig>>) {
+async fn server(datagrams: Datagrams, tell: Sender<Door<quinn::ClientConfig>>) {
     let (client, server) = configs(datagrams);
     let endpoint = quinn_endpoint(Some(server));
     tell.send((endpoint.local_addr().unwrap(), client)).ok().unwrap();

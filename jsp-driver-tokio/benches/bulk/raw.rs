@@ -3,9 +3,9 @@
 //! the receiver, so that nothing is lost and nothing has to be sent again: small datagrams say
 //! how much has arrived.
 
-use crate::common::CHUNK;
 use crate::common::raw::{LONGEST, Raw, Wait, packet_key};
-use crate::{Datagrams, Round, measured, process_cpu};
+use crate::common::{CHUNK, process_cpu};
+use crate::{Datagrams, Round, measured};
 use jsp_driver_tokio::jsp_proto::crypto::{NONCE_LEN, PacketKey, TAG_LEN};
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -1,8 +1,8 @@
 //! TLS over TCP: two threads that block, which is faster than tasks that wait, with few and large
 //! system calls.
 
-use crate::common::{CHUNK, tls};
-use crate::{Round, measured, process_cpu};
+use crate::common::{CHUNK, process_cpu, tls};
+use crate::{Round, measured};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, ServerConnection};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

@@ -11,7 +11,7 @@ use jsp_driver_tokio::jsp_proto::path::MtuConfig;
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::SupportedCipherSuite;
 use rustls::crypto::aws_lc_rs;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 /// The UDP payload of every full packet, on both sides.
@@ -47,6 +47,19 @@ pub fn resident() -> usize {
 /// A runtime of one thread.
 pub fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Runs a server on a thread of its own, which first tells what a client needs to know of it, and a
+/// client on this one.
+pub fn pair<T: Send + 'static, R>(
+    server: impl FnOnce(mpsc::Sender<T>) + Send + 'static,
+    client: impl FnOnce(T) -> R,
+) -> R {
+    let (tell, told) = mpsc::channel();
+    let serving = std::thread::spawn(move || server(tell));
+    let result = client(told.recv().unwrap());
+    serving.join().unwrap();
+    result
 }
 
 /// The middle of the values.
@@ -136,13 +149,18 @@ pub fn our_transport() -> jsp_driver_tokio::TransportConfig {
     transport
 }
 
-/// An endpoint of ours on loopback.
-pub fn our_endpoint() -> jsp_driver_tokio::Endpoint {
+/// What our endpoints are set up with.
+pub fn our_options() -> jsp_driver_tokio::EndpointOptions {
     let mut options = jsp_driver_tokio::EndpointOptions::default();
     options.socket.receive_buffer = SOCKET;
     options.socket.send_buffer = SOCKET;
     options.limits.unvalidated_per_second = 1_000_000;
     options.limits.unvalidated_per_second_per_prefix = 1_000_000;
     options.limits.partial_hellos_per_prefix = 1024;
-    jsp_driver_tokio::Endpoint::bind("127.0.0.1:0".parse().unwrap(), options).unwrap()
+    options
+}
+
+/// An endpoint of ours on loopback.
+pub fn our_endpoint() -> jsp_driver_tokio::Endpoint {
+    jsp_driver_tokio::Endpoint::bind("127.0.0.1:0".parse().unwrap(), our_options()).unwrap()
 }

@@ -19,7 +19,7 @@ fn glyph(face: &Face<'_>, letter: char) -> GlyphId {
 }
 
 /// How wide a text is, in pixels, if an em is `size` high.
-pub(in crate::look) fn width(text: &str, size: f32, bold: bool) -> f32 {
+pub fn width(text: &str, size: f32, bold: bool) -> f32 {
     let Some(face) = face(bold) else { return 0.0 };
     let advances = text
         .chars()

@@ -7,9 +7,8 @@ mod png;
 mod shape;
 mod svg;
 
-pub(super) use font::width as text_width;
-pub use shape::Picture;
-pub(super) use shape::{Anchor, Dash, Paint, Point, Style};
+pub use font::width as text_width;
+pub use shape::{Anchor, Dash, Paint, Picture, Point, Style};
 
 impl Picture {
     /// The picture as SVG.

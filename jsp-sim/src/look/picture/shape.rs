@@ -2,27 +2,35 @@
 
 /// A colour, and how much of it covers what is below: 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::look) struct Paint {
-    pub(in crate::look) rgb: [u8; 3],
-    pub(in crate::look) opacity: f32,
+pub struct Paint {
+    /// Red, green and blue.
+    pub rgb: [u8; 3],
+    /// 1 covers everything.
+    pub opacity: f32,
 }
 
 impl Paint {
-    pub(in crate::look) const fn new(rgb: u32) -> Self {
+    /// The colour `0xRRGGBB`, which covers everything.
+    pub const fn new(rgb: u32) -> Self {
         let [_, r, g, b] = rgb.to_be_bytes();
         Self { rgb: [r, g, b], opacity: 1.0 }
     }
 
-    pub(in crate::look) const fn faint(self, opacity: f32) -> Self {
+    /// The same colour, of that opacity.
+    #[must_use]
+    pub const fn faint(self, opacity: f32) -> Self {
         Self { opacity, ..self }
     }
 }
 
 /// How a line is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::look) enum Dash {
+pub enum Dash {
+    /// Not at all.
     Solid,
+    /// In long strokes.
     Dashed,
+    /// In short ones.
     Dotted,
 }
 
@@ -39,24 +47,30 @@ impl Dash {
 
 /// Which point of a text its place is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::look) enum Anchor {
+pub enum Anchor {
+    /// Its left end.
     Start,
+    /// Its middle.
     Middle,
+    /// Its right end.
     End,
 }
 
 /// A text's look.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::look) struct Style {
+pub struct Style {
     /// Height of an em, in pixels.
-    pub(in crate::look) size: f32,
-    pub(in crate::look) bold: bool,
-    pub(in crate::look) anchor: Anchor,
-    pub(in crate::look) paint: Paint,
+    pub size: f32,
+    /// Heavier than other text.
+    pub bold: bool,
+    /// What its place means.
+    pub anchor: Anchor,
+    /// Its colour.
+    pub paint: Paint,
 }
 
 /// A place: x, y.
-pub(in crate::look) type Point = (f32, f32);
+pub type Point = (f32, f32);
 
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::look) enum Shape {
@@ -68,7 +82,7 @@ pub(in crate::look) enum Shape {
     Text { at: Point, text: String, style: Style },
 }
 
-/// See the module.
+/// A picture of lines, areas and texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     pub(in crate::look) width: u16,
@@ -79,30 +93,27 @@ pub struct Picture {
 
 impl Picture {
     /// An empty, white picture. The title is for those who cannot see it.
-    pub(in crate::look) fn new(width: u16, height: u16, title: impl Into<String>) -> Self {
+    pub fn new(width: u16, height: u16, title: impl Into<String>) -> Self {
         Self { width, height, title: title.into(), shapes: Vec::new() }
     }
 
-    pub(in crate::look) fn line(
-        &mut self,
-        points: Vec<Point>,
-        width: f32,
-        dash: Dash,
-        paint: Paint,
-    ) {
+    /// A line through points, `width` pixels wide.
+    pub fn line(&mut self, points: Vec<Point>, width: f32, dash: Dash, paint: Paint) {
         // Points that lie on each other show as one.
         if points.len() > 1 {
             self.shapes.push(Shape::Line { points, width, dash, paint });
         }
     }
 
-    pub(in crate::look) fn area(&mut self, points: Vec<Point>, paint: Paint) {
+    /// What points enclose.
+    pub fn area(&mut self, points: Vec<Point>, paint: Paint) {
         if points.len() > 2 {
             self.shapes.push(Shape::Area { points, paint });
         }
     }
 
-    pub(in crate::look) fn text(&mut self, at: Point, text: impl Into<String>, style: Style) {
+    /// A text on one line.
+    pub fn text(&mut self, at: Point, text: impl Into<String>, style: Style) {
         self.shapes.push(Shape::Text { at, text: text.into(), style });
     }
 }
