@@ -1,6 +1,7 @@
 //! Names for things: each identifier is a type of its own.
 
 use core::fmt;
+use core::num::NonZeroU8;
 
 /// A wire version (`spec/12-versions.md`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,10 +184,47 @@ impl fmt::Debug for ConnectionId {
     }
 }
 
+/// Which of a server's shards: endpoints that share one address, each with connections of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardIndex(pub u8);
+
+/// One shard of so many. An endpoint that shares its address with no other is the only one
+/// ([`Shard::ONLY`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    index: ShardIndex,
+    count: NonZeroU8,
+}
+
+impl Shard {
+    /// The one shard of an endpoint that is not divided.
+    pub const ONLY: Self = Self { index: ShardIndex(0), count: NonZeroU8::MIN };
+
+    /// Shard `index`, from 0, of `count`; `None` if there is no such shard.
+    pub const fn new(index: ShardIndex, count: NonZeroU8) -> Option<Self> {
+        if index.0 < count.get() { Some(Self { index, count }) } else { None }
+    }
+
+    /// All shards of a server that has `count`.
+    pub fn all(count: NonZeroU8) -> impl Iterator<Item = Self> {
+        (0..count.get()).map(move |index| Self { index: ShardIndex(index), count })
+    }
+
+    /// Which it is.
+    pub const fn index(self) -> ShardIndex {
+        self.index
+    }
+
+    /// How many there are.
+    pub const fn count(self) -> NonZeroU8 {
+        self.count
+    }
+}
+
 /// A connection's place in its endpoint, stable until it is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionHandle {
-    /// The slot.
+    /// The slot, below 2^24.
     pub index: u32,
     /// How often the slot was used before: an old ID cannot reach a new connection.
     pub generation: u16,

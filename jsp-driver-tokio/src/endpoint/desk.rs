@@ -59,7 +59,8 @@ impl Desk {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         let EndpointOptions { provider, reset_key, limits, backlog, socket: _, seed } = options;
         let seed = seed.map_or_else(system_seed, Ok)?;
-        let config = engine::EndpointConfig { provider, reset_key, limits };
+        let config =
+            engine::EndpointConfig { reset_key, limits, ..engine::EndpointConfig::new(provider) };
         Ok(Arc::new(Self {
             io: Arc::new(Io::new(socket)),
             book: Mutex::new(Book {

@@ -70,7 +70,7 @@ impl LocalIds {
             return true;
         }
         let Ok(bytes) = id.as_bytes().try_into() else { return false };
-        let (handle, sequence) = self.key.decode(bytes);
+        let Some((handle, sequence)) = self.key.decode_own(bytes) else { return false };
         let active = handle == self.handle && self.slot(u64::from(sequence)).is_some();
         if active {
             self.recent = Some((*id, sequence));
@@ -168,12 +168,13 @@ mod tests {
     use super::*;
     use crate::crypto::Secret;
     use crate::crypto::rustcrypto::RustCrypto;
+    use crate::ids::ShardIndex;
     use std::vec::Vec;
 
     const ELSEWHERE: ConnectionId = ConnectionId::EMPTY;
 
     fn ids(index: u32) -> LocalIds {
-        let key = CidKey::new(&RustCrypto, &Secret::new([1; 32]));
+        let key = CidKey::new(&RustCrypto, &Secret::new([1; 32]), ShardIndex(0));
         let reset = ResetKey::new(Arc::new(RustCrypto), Secret::new([2; 32]));
         let handle = ConnectionHandle { index, generation: 3 };
         LocalIds::new(handle, Arc::new(key), Arc::new(reset))

@@ -10,7 +10,7 @@ mod local;
 mod remote;
 mod reset;
 
-pub use codec::CidKey;
+pub use codec::{CidKey, MAX_SLOTS, Place};
 pub use local::{LocalIds, MAX_ACTIVE};
 pub use remote::RemoteIds;
 pub use reset::ResetKey;

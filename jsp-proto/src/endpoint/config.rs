@@ -3,6 +3,7 @@
 use crate::connection::TransportConfig;
 use crate::crypto::{Provider, Secret};
 use crate::handshake;
+use crate::ids::Shard;
 use crate::time::Duration;
 use alloc::sync::Arc;
 
@@ -14,6 +15,8 @@ pub struct EndpointConfig {
     /// The key of stateless reset tokens. A server that is to reset connections of an earlier life
     /// keeps it; by default it comes from the seed.
     pub reset_key: Option<Secret>,
+    /// Which of a server's shards this is. Default: the only one.
+    pub shard: Shard,
     /// What strangers may cost.
     pub limits: Limits,
 }
@@ -21,7 +24,7 @@ pub struct EndpointConfig {
 impl EndpointConfig {
     /// The default settings, with `provider`.
     pub fn new(provider: Arc<dyn Provider>) -> Self {
-        Self { provider, reset_key: None, limits: Limits::default() }
+        Self { provider, reset_key: None, shard: Shard::ONLY, limits: Limits::default() }
     }
 }
 
@@ -29,7 +32,7 @@ impl EndpointConfig {
 /// proof of its address by Retry; it is never refused for its neighbours' sake.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at once, of both roles. Default: 1,000,000.
+    /// Connections at once, of both roles, at most 2^24. Default: 1,000,000.
     pub connections: u32,
     /// ClientHellos at once of which a part is missing. Each holds at most 4 KiB. Default: 1024.
     pub partial_hellos: usize,

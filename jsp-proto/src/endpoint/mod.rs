@@ -15,6 +15,7 @@ mod config;
 mod quota;
 mod reply;
 mod slots;
+mod steering;
 
 pub use config::{ClientConfig, EndpointConfig, Limits, ServerConfig};
 
@@ -23,7 +24,7 @@ use crate::connection::{Connection, FirstFlight, Setup};
 use crate::crypto::Secret;
 use crate::error::{Code, TransportError};
 use crate::handshake::ClientHelloInfo;
-use crate::ids::{ConnectionHandle, ConnectionId};
+use crate::ids::{ConnectionHandle, ConnectionId, ShardIndex};
 use crate::record::{Received, Transmit};
 use crate::rng::{Rng, Seed};
 use crate::time::Time;
@@ -36,6 +37,7 @@ use alloc::sync::Arc;
 use core::net::{IpAddr, SocketAddr};
 use quota::{Bucket, Prefix, Quota};
 use slots::Slots;
+use steering::{Steering, shard_seed};
 
 /// Where a datagram goes.
 #[derive(Debug)]
@@ -137,6 +139,7 @@ pub struct Endpoint {
     server: Option<Arc<ServerConfig>>,
     rng: Rng,
     cid_key: Arc<CidKey>,
+    steering: Steering,
     reset_key: Arc<ResetKey>,
     token_key: TokenKey,
     slots: Slots,
@@ -147,17 +150,21 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// An endpoint that connects; [`Self::set_server`] makes it take connections as well. Everything
-    /// random follows from `seed`.
+    /// random follows from `seed`, which the shards of a server have in common.
     pub fn new(config: EndpointConfig, seed: &Seed) -> Self {
         let provider = &config.provider;
-        let secret = |name| Secret::new(Rng::new(seed, name).array());
-        let reset = config.reset_key.clone().unwrap_or_else(|| secret("reset key"));
+        let secret = |seed, name| Secret::new(Rng::new(seed, name).array());
+        let reset = config.reset_key.clone().unwrap_or_else(|| secret(seed, "reset key"));
+        let own = shard_seed(seed, config.shard);
+        let cid_key = CidKey::new(&**provider, &secret(seed, "cid key"), config.shard.index());
+        let cid_key = Arc::new(cid_key);
         Self {
             server: None,
-            rng: Rng::new(seed, "endpoint"),
-            cid_key: Arc::new(CidKey::new(&**provider, &secret("cid key"))),
+            rng: Rng::new(&own, "endpoint"),
+            steering: Steering::new(Arc::clone(&cid_key), config.shard, config.limits.connections),
+            cid_key,
             reset_key: Arc::new(ResetKey::new(Arc::clone(provider), reset)),
-            token_key: TokenKey::new(&**provider, &secret("token key")),
+            token_key: TokenKey::new(&**provider, &secret(&own, "token key")),
             slots: Slots::default(),
             admission: Admission::default(),
             unvalidated: Quota::new(config.limits.unvalidated_per_second),
@@ -208,12 +215,36 @@ impl Endpoint {
     pub fn route_run(&self, batch: &[u8], segment: usize) -> Option<(ConnectionHandle, usize)> {
         let mut datagrams = batch.chunks(segment.max(1));
         let first = short_dcid(datagrams.next()?)?;
-        let (handle, _) = self.cid_key.decode(first);
+        let (handle, _) = self.cid_key.decode_own(first)?;
         if !self.slots.is_live(handle) {
             return None;
         }
         let more = datagrams.take_while(|datagram| short_dcid(datagram) == Some(first)).count();
         Some((handle, batch.len().min((1 + more) * segment.max(1))))
+    }
+
+    /// Which other shard the front of a batch of datagrams of `segment` bytes each belongs to, and how
+    /// many bytes of it: those that name the same connection. It is asked where [`Self::route_run`] knows
+    /// no connection; what it tells goes to that shard's endpoint, as it came. `None` if this shard may
+    /// take the first datagram.
+    ///
+    /// That is so for IDs that no shard has issued. A client's own choice and a stateless reset's random
+    /// bytes look like an ID of another shard by chance, once in 2^32 for each slot that the shards may use
+    /// together. Every shard then sees the same in them, so the parts of a ClientHello still meet.
+    pub fn steer_run(&self, batch: &[u8], segment: usize) -> Option<(ShardIndex, usize)> {
+        self.steering.run(batch, segment)
+    }
+
+    /// Which other shard an Initial packet belongs to whose ID its client chose: a keyed hash of the ID
+    /// tells, for all of a first flight alike. It is for systems that spread the datagrams of one client
+    /// over sockets, or give all to one. Where they keep a client with one socket it is better left there:
+    /// what follows would have to be steered, too. `None` if this shard is to take it, and for all other
+    /// datagrams.
+    ///
+    /// Who does not know the key cannot choose the shard, only have all attempts meet one: its caps hold
+    /// there, and the other shards do not notice.
+    pub fn steer_first_flight(&self, datagram: &[u8]) -> Option<ShardIndex> {
+        self.steering.first_flight(datagram)
     }
 
     /// Finds out where a datagram goes. What it says of a connection is not yet authenticated; the
@@ -369,8 +400,8 @@ impl Endpoint {
 
     /// The live connection that `dcid` names, or that a first flight to it led to.
     fn find(&self, meta: &Received, dcid: &ConnectionId) -> Option<ConnectionHandle> {
-        let own = dcid.as_bytes().try_into().ok().map(|bytes| self.cid_key.decode(bytes).0);
-        own.filter(|handle| self.slots.is_live(*handle)).or_else(|| {
+        let own = dcid.as_bytes().try_into().ok().and_then(|id| self.cid_key.decode_own(id));
+        own.map(|(handle, _)| handle).filter(|handle| self.slots.is_live(*handle)).or_else(|| {
             let key = Key { remote: meta.remote, dcid: *dcid };
             self.admission.find(&key).filter(|handle| self.slots.is_live(*handle))
         })
@@ -471,7 +502,8 @@ impl Endpoint {
         client: &ConnectionId,
         reply: &mut [u8],
     ) -> Result<usize, Full> {
-        let scid = ConnectionId::from(self.rng.array());
+        let slots = &self.slots;
+        let scid = self.steering.retry_id(&mut self.rng, |handle| slots.is_live(handle));
         let token = RetryToken { remote: meta.remote, odcid: *original, scid, issued: now };
         let token = self.token_key.seal(&mut self.rng, &token);
         let provider = &*self.config.provider;

@@ -1,5 +1,6 @@
 //! Which connections exist: a slot each, found by the index in their connection IDs.
 
+use crate::cid::MAX_SLOTS;
 use crate::ids::ConnectionHandle;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -31,7 +32,7 @@ impl Slots {
 
     /// Takes a slot for a connection with `remote`, if fewer than `max` are in use.
     pub(super) fn take(&mut self, remote: SocketAddr, max: u32) -> Option<ConnectionHandle> {
-        if self.len() >= max as usize {
+        if self.len() >= max.min(MAX_SLOTS) as usize {
             return None;
         }
         let index = if let Some(index) = self.free.pop_front() {

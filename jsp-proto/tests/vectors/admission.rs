@@ -1,10 +1,10 @@
 //! What an endpoint makes for itself: connection IDs, reset tokens and Retry tokens.
 
 use crate::doc::{Doc, hex, object};
-use jsp_proto::cid::{CidKey, ResetKey};
+use jsp_proto::cid::{CidKey, MAX_SLOTS, ResetKey};
 use jsp_proto::crypto::rustcrypto::RustCrypto;
 use jsp_proto::crypto::{Provider, Secret};
-use jsp_proto::ids::{ConnectionHandle, ConnectionId};
+use jsp_proto::ids::{ConnectionHandle, ConnectionId, ShardIndex};
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::time::Time;
 use jsp_proto::token::{RetryToken, TokenKey};
@@ -20,11 +20,12 @@ fn derived(secret: &Secret, info: &[u8]) -> [u8; 32] {
 /// The document of connection IDs.
 pub(crate) fn connection_ids() -> Doc {
     let (secret, reset_key) = (Secret::new([0x1d; 32]), Secret::new([0x2e; 32]));
-    let key = CidKey::new(&RustCrypto, &secret);
     let reset = ResetKey::new(Arc::new(RustCrypto), reset_key.clone());
-    let row = |(index, generation, sequence): (u32, u16, u16)| {
+    let row = |(shard, index, generation, sequence): (u8, u32, u16, u16)| {
+        let key = CidKey::new(&RustCrypto, &secret, ShardIndex(shard));
         let id = key.encode(ConnectionHandle { index, generation }, sequence);
         object! {
+            "shard": u64::from(shard),
             "slot": u64::from(index),
             "generation": u64::from(generation),
             "sequence": u64::from(sequence),
@@ -32,8 +33,9 @@ pub(crate) fn connection_ids() -> Doc {
             "reset_token": hex(reset.token(&id).0),
         }
     };
-    let places = [(0, 0, 0), (0, 0, 1), (1, 0, 0), (0, 1, 0), (0x0102_0304, 0x0506, 0x0708)];
-    let rows = places.into_iter().chain([(u32::MAX, u16::MAX, u16::MAX)]).map(row);
+    let places =
+        [(0, 0, 0, 0), (0, 0, 0, 1), (0, 1, 0, 0), (0, 0, 1, 0), (1, 0x02_0304, 0x0506, 0x0708)];
+    let rows = places.into_iter().chain([(u8::MAX, MAX_SLOTS - 1, u16::MAX, u16::MAX)]).map(row);
     object! {
         "title": "Connection IDs and stateless reset tokens of the reference implementation",
         "secret": hex(secret.expose()),

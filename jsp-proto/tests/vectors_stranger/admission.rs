@@ -34,7 +34,8 @@ pub(crate) fn check_connection_ids(file: &Value) {
         right ^= f(3, left);
         left ^= f(2, right);
         right ^= f(1, left);
-        assert_eq!(left, number(row, "slot"));
+        assert_eq!(left >> 24, number(row, "shard"));
+        assert_eq!(left & 0xff_ffff, number(row, "slot"));
         assert_eq!(right >> 16, number(row, "generation"));
         assert_eq!(right & 0xffff, number(row, "sequence"));
         let mac = RustCrypto.hmac_sha256(&reset_key, &[&id]);

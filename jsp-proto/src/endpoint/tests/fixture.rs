@@ -5,7 +5,7 @@ use crate::crypto::rustcrypto::RustCrypto;
 use crate::crypto::{IdentitySecret, Provider};
 use crate::endpoint::{ClientConfig, Endpoint, EndpointConfig, Incoming, Routed, ServerConfig};
 use crate::handshake::{self, AcceptAny, Identity, IdentitySet};
-use crate::ids::Ecn;
+use crate::ids::{Ecn, Shard};
 use crate::record::Received;
 use crate::rng::Seed;
 use crate::time::Time;
@@ -33,11 +33,17 @@ pub(super) fn endpoint(seed: u64) -> Endpoint {
 
 /// An endpoint that takes connections.
 pub(super) fn server() -> Endpoint {
+    server_shard(Shard::ONLY)
+}
+
+/// A shard of a server.
+pub(super) fn server_shard(shard: Shard) -> Endpoint {
     let provider: Arc<dyn Provider> = Arc::new(RustCrypto);
     let secret = IdentitySecret { ed25519: [1; 32], ml_dsa: Some([2; 32]) };
     let identity = Identity::new(&RustCrypto, provider.signer(&secret).unwrap().public().clone());
     let identities = IdentitySet::single(identity);
-    let mut endpoint = endpoint(1);
+    let config = EndpointConfig { shard, ..EndpointConfig::new(Arc::clone(&provider)) };
+    let mut endpoint = Endpoint::new(config, &Seed::from_u64(1));
     endpoint.set_server(Some(Arc::new(ServerConfig {
         handshake: Arc::new(handshake::ServerConfig::new(provider, identities)),
         transport: Arc::new(TransportConfig::default()),

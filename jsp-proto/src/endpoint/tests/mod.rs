@@ -3,3 +3,4 @@
 mod admission;
 mod fixture;
 mod resets;
+mod shards;
