@@ -44,7 +44,8 @@ impl Endpoint {
     pub fn bind(address: SocketAddr, options: EndpointOptions) -> io::Result<Self> {
         let EndpointOptions { provider, reset_key, limits, backlog, socket, seed } = options;
         let seed = seed.map_or_else(system_seed, Ok)?;
-        let config = router::EndpointConfig { provider, reset_key, limits };
+        let config =
+            router::EndpointConfig { reset_key, limits, ..router::EndpointConfig::new(provider) };
         let socket = Socket::bind(address, &socket)?;
         tracing::debug!(local = %socket.local_addr(), "endpoint bound");
         let router = router::Endpoint::new(config, &seed);
