@@ -195,9 +195,14 @@ impl Core {
                 if live.engine.next_timeout().is_some_and(|at| at <= now) {
                     live.engine.handle_timeout(now);
                 }
-                lists.mark(live);
+                if live.is_over() {
+                    self.over.push(index);
+                } else {
+                    lists.mark(live);
+                }
             }
         }
+        self.release();
         any
     }
 
