@@ -251,7 +251,8 @@ impl Core {
     /// Whether the next turn is to follow at once.
     pub(super) fn is_busy(&self) -> bool {
         let sends = self.table.due() > 0 && !self.outbox.is_full();
-        sends || self.unread || self.table.is_eventful()
+        // A turn forgets who is over, which a caller may be waiting for.
+        sends || self.unread || self.table.is_eventful() || !self.over.is_empty()
     }
 
     /// When the next timer is due, or a little before.

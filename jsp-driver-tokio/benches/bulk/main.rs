@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod mio;
 mod ours;
 mod quinn;
 mod raw;
@@ -77,6 +78,7 @@ fn contenders() -> Vec<Contender> {
         contender(name, who, move |datagrams, bytes| ceiling.round(datagrams, bytes))
     };
     vec![
+        contender("mio", Some("mio"), mio::round),
         contender("tokio", Some("tokio"), ours::round),
         contender("quinn", Some("quinn"), quinn::round),
         contender("tls", Some("tls"), |_, bytes| tls::round(bytes)),
