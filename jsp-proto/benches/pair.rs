@@ -20,9 +20,8 @@ mod engine;
 
 use bulk::{Ends, bulk};
 use common::callgrind::{self, Cost};
-use common::{PACKET, Shielding, argument, flag, median, number};
+use common::{PACKET, Shielding, argument, cpu_per_unit, flag, median, number};
 use jsp_proto::crypto::Suite;
-use std::time::Instant;
 
 /// Our share of the peer's instructions, at most.
 const BAR: f64 = 0.35;
@@ -84,40 +83,33 @@ fn main() {
     }
 }
 
-/// Nanoseconds and goodput: the median of rounds that take turns.
+/// Processor time and the goodput that it allows: the median of rounds that take turns.
 fn times() {
-    println!("{:<12} {:<8} {:>8} {:>10}", "cipher", "engine", "GB/s", "ns/packet");
+    println!("{:<12} {:<8} {:>8} {:>10}", "cipher", "engine", "GB/CPU-s", "ns/packet");
     for shielding in [Shielding::Aes256Gcm, Shielding::None] {
         let mut pairs = Engine::ALL.map(|engine| engine.connect(shielding));
         let mib = number("mib", 256);
-        let mut rounds = [const { Vec::new() }; 2];
         for pair in &mut pairs {
             pair.transfer(mib.min(64));
         }
+        let mut rounds = [const { Vec::new() }; 2];
+        let mut packets = [0; 2];
         for _ in 0..number("rounds", 5) {
-            for (pair, rounds) in pairs.iter_mut().zip(&mut rounds) {
-                rounds.push(time(|| pair.transfer(mib)));
+            for at in [0, 1] {
+                rounds[at].push(cpu_per_unit(|| {
+                    packets[at] = pairs[at].transfer(mib);
+                    packets[at]
+                }));
             }
         }
-        let medians = rounds.map(|rounds| {
-            let (seconds, each) = rounds.into_iter().unzip();
-            (median(seconds), median(each))
-        });
-        for (engine, (seconds, each)) in Engine::ALL.iter().zip(medians) {
-            let rate = (mib << 20) as f64 / seconds / 1e9;
+        let medians = rounds.map(median);
+        for (at, engine) in Engine::ALL.into_iter().enumerate() {
+            let rate = (mib << 20) as f64 / packets[at] as f64 / medians[at];
+            let each = medians[at];
             println!("{:<12} {:<8} {rate:>8.3} {each:>10.0}", shielding.name(), engine.name());
         }
-        println!("{:<12} {:<8} {:>8} {:>10.3}", "", "ratio", "", medians[0].1 / medians[1].1);
+        println!("{:<12} {:<8} {:>8} {:>10.3}", "", "ratio", "", medians[0] / medians[1]);
     }
-}
-
-/// Seconds that `work` takes, and nanoseconds for each of its packets.
-#[expect(clippy::disallowed_methods, reason = "a bench measures real time")]
-fn time(work: impl FnOnce() -> u64) -> (f64, f64) {
-    let began = Instant::now();
-    let packets = work();
-    let seconds = began.elapsed().as_secs_f64();
-    (seconds, seconds * 1e9 / packets as f64)
 }
 
 /// The steps of a turn, in the order of the table's columns: first the sender's, then the receiver's.

@@ -8,6 +8,7 @@ pub(crate) mod quinn;
 mod quinn_clear;
 
 use jsp_proto::crypto::Provider;
+use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 
 /// The UDP payload of every full packet, on both sides.
@@ -64,4 +65,15 @@ pub(crate) fn number(name: &str, default: u64) -> u64 {
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// Nanoseconds of this thread's processor time for each unit of work that `work` says it did.
+pub(crate) fn cpu_per_unit(work: impl FnOnce() -> u64) -> f64 {
+    let now = || {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        now.tv_sec as f64 * 1e9 + now.tv_nsec as f64
+    };
+    let began = now();
+    let units = work();
+    (now() - began) / units as f64
 }

@@ -1,14 +1,16 @@
-//! No cipher: keys that leave packets as they are. What is measured with them is the engine alone.
+//! No cipher: keys that leave packets as they are, and handshakes that take no public-key cryptography.
+//! What is measured with them is the engine alone.
 
 use jsp_proto::crypto::{
-    CryptoError, HeaderKey, IdentitySecret, KEY_LEN, KemSecret, NONCE_LEN, PacketKey, Provider,
-    PublicIdentity, SAMPLE_LEN, Secret, Sha256, Signature, Signer, Suite, TAG_LEN,
-    XWING_CIPHERTEXT_LEN, XWING_PUBLIC_LEN,
+    CryptoError, ED25519_SIGNATURE_LEN, HeaderKey, IdentitySecret, KEY_LEN, KemSecret,
+    ML_DSA_SIGNATURE_LEN, NONCE_LEN, PacketKey, Provider, PublicIdentity, SAMPLE_LEN, Secret,
+    Sha256, Signature, Signer, Suite, TAG_LEN, XWING_CIPHERTEXT_LEN, XWING_PUBLIC_LEN,
 };
 use jsp_proto::rng::Rng;
 use std::sync::Arc;
 
-/// A provider whose packets are in the clear; everything else is that of the one inside.
+/// A provider whose packets are in the clear and whose signatures are empty; hashes are those of the one
+/// inside.
 #[derive(Debug)]
 pub(crate) struct NoCipher(pub(crate) Arc<dyn Provider>);
 
@@ -27,6 +29,25 @@ impl PacketKey for Clear {
 impl HeaderKey for Clear {
     fn mask(&self, _: &[u8; SAMPLE_LEN]) -> [u8; 5] {
         [0; 5]
+    }
+}
+
+impl KemSecret for Clear {
+    fn decapsulate(&self, _: &[u8; XWING_CIPHERTEXT_LEN]) -> Result<Secret, CryptoError> {
+        Ok(Secret::new([0; 32]))
+    }
+}
+
+struct Unsigned(PublicIdentity);
+
+impl Signer for Unsigned {
+    fn public(&self) -> &PublicIdentity {
+        &self.0
+    }
+
+    fn sign(&self, _: &mut Rng, _: &[u8]) -> Result<Signature, CryptoError> {
+        let ml_dsa = Some(Box::new([0; ML_DSA_SIGNATURE_LEN]));
+        Ok(Signature { ed25519: [0; ED25519_SIGNATURE_LEN], ml_dsa })
     }
 }
 
@@ -65,31 +86,26 @@ impl Provider for NoCipher {
 
     fn xwing_generate(
         &self,
-        rng: &mut Rng,
-        public: &mut [u8; XWING_PUBLIC_LEN],
+        _: &mut Rng,
+        _: &mut [u8; XWING_PUBLIC_LEN],
     ) -> Result<Box<dyn KemSecret>, CryptoError> {
-        self.0.xwing_generate(rng, public)
+        Ok(Box::new(Clear))
     }
 
     fn xwing_encapsulate(
         &self,
-        rng: &mut Rng,
-        public: &[u8; XWING_PUBLIC_LEN],
-        ciphertext: &mut [u8; XWING_CIPHERTEXT_LEN],
+        _: &mut Rng,
+        _: &[u8; XWING_PUBLIC_LEN],
+        _: &mut [u8; XWING_CIPHERTEXT_LEN],
     ) -> Result<Secret, CryptoError> {
-        self.0.xwing_encapsulate(rng, public, ciphertext)
+        Ok(Secret::new([0; 32]))
     }
 
     fn signer(&self, secret: &IdentitySecret) -> Result<Box<dyn Signer>, CryptoError> {
-        self.0.signer(secret)
+        Ok(Box::new(Unsigned(self.0.signer(secret)?.public().clone())))
     }
 
-    fn verify(
-        &self,
-        identity: &PublicIdentity,
-        message: &[u8],
-        signature: &Signature,
-    ) -> Result<(), CryptoError> {
-        self.0.verify(identity, message, signature)
+    fn verify(&self, _: &PublicIdentity, _: &[u8], _: &Signature) -> Result<(), CryptoError> {
+        Ok(())
     }
 }

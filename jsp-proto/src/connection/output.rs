@@ -163,7 +163,9 @@ impl Connection {
             let Some(mut draft) = self.compose(now, Space::Data, content, datagram, 0) else {
                 break;
             };
-            draft.pad(datagram, 0);
+            // A packet that is short for want of room, not of data, is filled up: the train goes on.
+            let more = content == Content::All && budget >= 2 * size as u64 && self.wants_data();
+            draft.pad(datagram, if more { size } else { 0 });
             draft.paced = !draft.exempt;
             let Some(datagram) = datagram.get_mut(..draft.len()) else { break };
             self.seal(now, &draft, datagram);

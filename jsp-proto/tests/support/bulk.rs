@@ -1,8 +1,12 @@
 //! A transfer between the two ends of a connection in one thread, without sockets: one loop, whatever
 //! the engine.
 
-/// Both ends of a connection and what is between them. The client sends on one stream, the server reads.
+/// Both ends of a connection and what is between them. The client sends, the server reads.
 pub(crate) trait Ends {
+    /// How many bytes the writer is ahead of the reader at most: it always has something to send.
+    fn ahead(&self) -> u64 {
+        1 << 20
+    }
     /// Time passes: the next turn begins.
     fn tick(&mut self);
     /// The client's application writes; returns how many bytes were taken.
@@ -45,8 +49,6 @@ pub(crate) mod stage {
     }
 }
 
-/// How far the writer is ahead of the reader: it always has something to send.
-const AHEAD: u64 = 1 << 20;
 /// How many trains cross in a turn, before the reader's turn comes.
 const TRAINS: usize = 4;
 
@@ -55,7 +57,7 @@ pub(crate) fn bulk<E: Ends>(ends: &mut E, data: &[u8], total: u64) -> u64 {
     let (mut written, mut read, mut datagrams) = (0, 0, 0);
     while read < total {
         stage::tick(ends);
-        while written < total.min(read + AHEAD) {
+        while written < total.min(read + ends.ahead()) {
             let n = data.len().min((total - written) as usize);
             let n = stage::write(ends, &data[..n]);
             if n == 0 {

@@ -1,6 +1,7 @@
 //! Two engines in one thread, without sockets, in virtual time: for benches, and to count what they
 //! allocate.
 
+#![allow(dead_code, reason = "each user takes its part")]
 #![allow(clippy::unwrap_used, reason = "a pair that cannot be made is a failure")]
 
 use super::bulk::Ends;
@@ -8,11 +9,11 @@ use jsp_proto::connection::{Connection, Event, TransportConfig};
 use jsp_proto::crypto::{IdentitySecret, Provider, Signer, Suite};
 use jsp_proto::endpoint::{ClientConfig, Endpoint, EndpointConfig, Routed, ServerConfig};
 use jsp_proto::handshake::{self, Identity, IdentitySet, Pinned};
-use jsp_proto::ids::{ConnectionHandle, Dir, Side, StreamId};
+use jsp_proto::ids::{ConnectionHandle, Dir, StreamId};
 use jsp_proto::path::MtuConfig;
 use jsp_proto::record::{Received, Transmit};
 use jsp_proto::rng::{Rng, Seed};
-use jsp_proto::stream::StreamConfig;
+use jsp_proto::stream::{StreamConfig, StreamEvent};
 use jsp_proto::time::{Duration, Time};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,28 +26,34 @@ struct Train {
 }
 
 /// One host: a router and its connections, by the index of their handles.
-struct Host {
+pub(crate) struct Host {
     address: SocketAddr,
     router: Endpoint,
-    connections: Vec<Connection>,
+    pub(crate) connections: Vec<Connection>,
     signer: Option<Box<dyn Signer>>,
+    /// Streams of the connection that was served last, with something to read.
+    readable: Vec<StreamId>,
 }
 
 impl Host {
     fn new(provider: &Arc<dyn Provider>, port: u16) -> Self {
-        let config = EndpointConfig::new(Arc::clone(provider));
+        let mut config = EndpointConfig::new(Arc::clone(provider));
+        config.limits.unvalidated_per_second = u32::MAX;
+        config.limits.unvalidated_per_second_per_prefix = u32::MAX;
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             router: Endpoint::new(config, &Seed::from_u64(port.into())),
             connections: Vec::new(),
             signer: None,
+            readable: Vec::new(),
         }
     }
 
     /// A connection's next train, and how many datagrams are in it.
     fn send(&mut self, now: Time, index: usize, train: &mut Train) -> u64 {
+        let Some(connection) = self.connections.get_mut(index) else { return 0 };
         train.from = self.address;
-        train.transmit = self.connections[index].poll_transmit(now, &mut train.buffer, 64);
+        train.transmit = connection.poll_transmit(now, &mut train.buffer, 64);
         train.transmit.map_or(0, |sent| sent.len.div_ceil(sent.segment) as u64)
     }
 
@@ -64,7 +71,7 @@ impl Host {
             if let Some(handle) = handle {
                 let connection = &mut self.connections[handle.index as usize];
                 connection.handle_datagrams(now, &meta, batch, segment);
-                settle(connection, self.signer.as_deref(), now);
+                settle(connection, self.signer.as_deref(), &mut self.readable, now);
             }
         }
     }
@@ -91,41 +98,46 @@ impl Host {
     }
 }
 
-/// Takes a connection's events; signs where it asks for that.
-fn settle(connection: &mut Connection, signer: Option<&dyn Signer>, now: Time) {
+/// Takes a connection's events: notes streams that can be read, and signs what is asked for.
+fn settle(
+    connection: &mut Connection,
+    signer: Option<&dyn Signer>,
+    readable: &mut Vec<StreamId>,
+    now: Time,
+) {
     while let Some(event) = connection.poll_event() {
-        if let Event::Sign(request) = event {
-            let mut rng = Rng::new(&Seed::from_u64(3), "sign");
-            let signature = signer.unwrap().sign(&mut rng, &request.message);
-            connection.provide_signature(now, signature);
+        match event {
+            Event::Stream(StreamEvent::Readable(id)) => readable.push(id),
+            Event::Sign(request) => {
+                let mut rng = Rng::new(&Seed::from_u64(3), "sign");
+                let signature = signer.unwrap().sign(&mut rng, &request.message);
+                connection.provide_signature(now, signature);
+            }
+            _ => {}
         }
     }
 }
 
-/// A client and a server that are connected, and what is between them.
-pub(crate) struct Pair {
+/// A client, a server and what is between them.
+pub(crate) struct Net {
     now: Time,
-    client: Host,
-    server: Host,
+    pub(crate) client: Host,
+    pub(crate) server: Host,
     train: Train,
-    stream: StreamId,
+    config: ClientConfig,
 }
 
-impl Pair {
-    /// A pair whose handshake is complete, with datagrams of `mtu` bytes.
-    pub(crate) fn connect(provider: &Arc<dyn Provider>, suite: Suite, mtu: u16) -> Self {
+impl Net {
+    /// Hosts without connections yet.
+    pub(crate) fn new(
+        provider: &Arc<dyn Provider>,
+        suite: Suite,
+        transport: TransportConfig,
+    ) -> Self {
         let secret = IdentitySecret { ed25519: [1; 32], ml_dsa: Some([2; 32]) };
         let signer = provider.signer(&secret).unwrap();
         let identity = Identity::new(&**provider, signer.public().clone());
-        let transport = Arc::new(TransportConfig {
-            mtu: MtuConfig::fixed(mtu),
-            streams: StreamConfig {
-                stream_window: 8 << 20,
-                connection_window: 8 << 20,
-                ..StreamConfig::default()
-            },
-            ..TransportConfig::default()
-        });
+        let transport = Arc::new(transport);
         let verifier = Arc::new(Pinned::new(identity.fingerprint()));
         let mut client = handshake::ClientConfig::new(Arc::clone(provider), verifier);
         client.suites = vec![suite];
@@ -134,74 +146,143 @@ impl Pair {
         let handshake =
             handshake::ServerConfig::new(Arc::clone(provider), IdentitySet::single(identity));
         let handshake = Arc::new(handshake);
-
-        let now = Time::from_nanos(1);
-        let (mut client, mut server) = (Host::new(provider, 1), Host::new(provider, 2));
+        let (client, mut server) = (Host::new(provider, 1), Host::new(provider, 2));
         server.signer = Some(signer);
         server.router.set_server(Some(Arc::new(ServerConfig { handshake, transport })));
-        let connection = client.router.connect(now, &config, server.address, None).unwrap();
-        client.connections.push(connection);
         let train = Train { from: client.address, transmit: None, buffer: vec![0; 65_535] };
-        let mut pair =
-            Self { now, client, server, train, stream: StreamId::new(Side::Client, Dir::Uni, 0) };
-        while !pair.is_established() {
-            pair.tick();
-            while pair.send() > 0 {
-                pair.receive();
+        Self { now: Time::from_nanos(1), client, server, train, config }
+    }
+
+    /// Makes a connection and completes its handshake; returns its index at both hosts.
+    pub(crate) fn connect(&mut self) -> usize {
+        let Self { client, server, config, now, .. } = self;
+        let connection = client.router.connect(*now, config, server.address, None).unwrap();
+        let index = client.connections.len();
+        client.connections.push(connection);
+        let established =
+            |host: &Host| host.connections.get(index).is_some_and(Connection::is_established);
+        while !(established(&self.client) && established(&self.server)) {
+            self.tick(index);
+            while self.send(index) > 0 {
+                self.receive();
             }
-            while pair.acknowledge() {
-                pair.acknowledged();
+            while self.acknowledge(index) {
+                self.acknowledged();
             }
         }
-        let opened = pair.client.connections[0].open_stream(Dir::Uni);
-        assert_eq!(opened, Some(pair.stream));
-        pair
+        index
     }
 
-    fn is_established(&self) -> bool {
-        let hosts = [&self.client, &self.server];
-        hosts.iter().all(|host| host.connections.first().is_some_and(Connection::is_established))
+    /// Lets time pass for all connections.
+    pub(crate) fn pass(&mut self, span: Duration) {
+        self.now += span;
+        for index in 0..self.client.connections.len() {
+            self.tick(index);
+            while self.send(index) > 0 {
+                self.receive();
+            }
+            while self.acknowledge(index) {
+                self.acknowledged();
+            }
+        }
     }
-}
 
-impl Ends for Pair {
-    fn tick(&mut self) {
+    /// A little later, for one connection.
+    pub(crate) fn tick(&mut self, index: usize) {
         self.now += Duration::from_micros(20);
         for host in [&mut self.client, &mut self.server] {
-            for connection in &mut host.connections {
+            if let Some(connection) = host.connections.get_mut(index) {
                 connection.handle_timeout(self.now);
             }
         }
     }
 
-    fn write(&mut self, data: &[u8]) -> usize {
-        self.client.connections[0].write(self.stream, data).unwrap_or(0)
+    pub(crate) fn write(&mut self, index: usize, id: StreamId, data: &[u8]) -> usize {
+        self.client.connections[index].write(id, data).unwrap_or(0)
     }
 
-    fn send(&mut self) -> u64 {
-        self.client.send(self.now, 0, &mut self.train)
+    pub(crate) fn send(&mut self, index: usize) -> u64 {
+        self.client.send(self.now, index, &mut self.train)
     }
 
-    fn receive(&mut self) {
+    pub(crate) fn receive(&mut self) {
         self.server.take(self.now, &mut self.train);
     }
 
-    fn acknowledge(&mut self) -> bool {
-        !self.server.connections.is_empty() && self.server.send(self.now, 0, &mut self.train) > 0
+    pub(crate) fn acknowledge(&mut self, index: usize) -> bool {
+        self.server.send(self.now, index, &mut self.train) > 0
     }
 
-    fn acknowledged(&mut self) {
+    pub(crate) fn acknowledged(&mut self) {
         self.client.take(self.now, &mut self.train);
     }
 
-    fn read(&mut self) -> usize {
-        let connection = &mut self.server.connections[0];
+    pub(crate) fn read(&mut self, index: usize) -> usize {
+        let Host { connections, readable, .. } = &mut self.server;
+        let connection = &mut connections[index];
         let mut read = 0;
-        while let Ok(chunk) = connection.peek(self.stream) {
-            let n = chunk.data.len();
-            connection.consume(self.stream, n);
-            read += n;
+        for id in readable.drain(..) {
+            while let Ok(chunk) = connection.peek(id) {
+                let n = chunk.data.len();
+                connection.consume(id, n);
+                read += n;
+            }
         }
         read
+    }
+}
+
+/// A connection between two hosts, and one stream.
+pub(crate) struct Pair {
+    net: Net,
+    stream: StreamId,
+}
+
+impl Pair {
+    /// A pair whose handshake is complete, with datagrams of `mtu` bytes.
+    pub(crate) fn connect(provider: &Arc<dyn Provider>, suite: Suite, mtu: u16) -> Self {
+        let transport = TransportConfig {
+            mtu: MtuConfig::fixed(mtu),
+            streams: StreamConfig {
+                stream_window: 8 << 20,
+                connection_window: 8 << 20,
+                ..StreamConfig::default()
+            },
+            ..TransportConfig::default()
+        };
+        let mut net = Net::new(provider, suite, transport);
+        let index = net.connect();
+        let stream = net.client.connections[index].open_stream(Dir::Uni).expect("a stream");
+        Self { net, stream }
+    }
+}
+
+impl Ends for Pair {
+    fn tick(&mut self) {
+        self.net.tick(0);
+    }
+
+    fn write(&mut self, data: &[u8]) -> usize {
+        self.net.write(0, self.stream, data)
+    }
+
+    fn send(&mut self) -> u64 {
+        self.net.send(0)
+    }
+
+    fn receive(&mut self) {
+        self.net.receive();
+    }
+
+    fn acknowledge(&mut self) -> bool {
+        self.net.acknowledge(0)
+    }
+
+    fn acknowledged(&mut self) {
+        self.net.acknowledged();
+    }
+
+    fn read(&mut self) -> usize {
+        self.net.read(0)
     }
 }
