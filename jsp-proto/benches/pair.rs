@@ -62,7 +62,7 @@ trait Transfer {
 
 impl<E: Ends> Transfer for E {
     fn transfer(&mut self, mib: u64) -> u64 {
-        bulk(self, &[7; WRITE], mib << 20)
+        bulk(self, &vec![7; WRITE], mib << 20)
     }
 }
 
@@ -112,30 +112,36 @@ fn times() {
     }
 }
 
-/// The steps of a turn, in the order of the table's columns: first the sender's, then the receiver's.
+/// The steps of a turn in the order of the table's columns: those that make datagrams, then those that
+/// take them.
 const STAGES: [(&str, &str); 7] = [
-    ("timers", "stage::tick"),
     ("write", "stage::write"),
     ("send", "stage::send"),
-    ("take acks", "stage::acknowledged"),
+    ("send acks", "stage::acknowledge"),
     ("receive", "stage::receive"),
     ("read", "stage::read"),
-    ("send acks", "stage::acknowledge"),
+    ("take acks", "stage::acknowledged"),
+    ("timers", "stage::tick"),
 ];
 
-/// Instructions for each packet, without a cipher.
+/// Instructions for each packet, without a cipher: in all, on the way out, on the way in, at each step.
 fn instructions() {
     println!("\ninstructions for each data packet, no cipher");
-    print!("{:<8} {:>8}", "engine", "all");
-    STAGES.iter().for_each(|(name, _)| print!(" {name:>9}"));
+    print!("{:<8} {:>6} {:>6} {:>6}", "engine", "all", "out", "in");
+    for (name, _) in STAGES {
+        print!(" {name:>9}");
+    }
     println!();
     let costs = match Engine::ALL.map(count) {
         [Ok(ours), Ok(quinn)] => [ours, quinn],
         [Err(error), _] | [_, Err(error)] => return println!("not counted: {error}"),
     };
-    for (engine, cost) in Engine::ALL.iter().zip(&costs) {
-        print!("{:<8} {:>8.0}", engine.name(), cost.total);
-        cost.parts.iter().for_each(|part| print!(" {part:>9.0}"));
+    for (engine, Cost { total, parts }) in Engine::ALL.iter().zip(&costs) {
+        let [out, into] = [&parts[..3], &parts[3..]].map(|parts| parts.iter().sum::<f64>());
+        print!("{:<8} {total:>6.0} {out:>6.0} {into:>6.0}", engine.name());
+        for part in parts {
+            print!(" {part:>9.0}");
+        }
         println!();
     }
     let ratio = costs[0].total / costs[1].total;
