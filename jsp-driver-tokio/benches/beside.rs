@@ -6,16 +6,13 @@
 
 mod common;
 
-use bytes::Bytes;
+use common::ours::{self, DRIVERS, Driver, Until};
 use common::report::Report;
-use common::{CHUNK, argument, median, our_endpoint, our_transport, runtime};
-use jsp_driver_tokio::jsp_proto::crypto::Suite;
-use jsp_driver_tokio::{
-    AppCode, ClientConfig, Connection, Identity, ServerConfig, default_provider,
-};
+use common::{argument, median, our_endpoint, our_transport, runtime};
+use jsp_driver_tokio::ClientConfig;
 use std::net::SocketAddr;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The bar: how much of the throughput must remain.
 const BAR: f64 = 0.9;
@@ -27,54 +24,39 @@ fn main() {
     let count = argument("connections", 10_000);
     let bytes = argument("mib", 512) << 20;
     let rounds = argument("rounds", 9);
-    let [alone, beside] = [(); 2].map(|()| server());
-    idle(beside.clone(), count);
     println!("one connection, GB/s, median of {rounds} rounds of {} MiB", bytes >> 20);
-    let mut goodput = [Vec::new(), Vec::new()];
-    for _ in 0..rounds {
-        for (door, goodput) in [&alone, &beside].into_iter().zip(&mut goodput) {
-            goodput.push(runtime().block_on(bulk(door, bytes)));
+    println!("{:>8} {:>8} {:>24}", "", "alone", format!("beside {count} idle ones"));
+    let mut values = Vec::new();
+    for driver in DRIVERS {
+        let doors = [(); 2].map(|()| server(driver));
+        idle(doors[1].clone(), count);
+        let mut goodput = [Vec::new(), Vec::new()];
+        for _ in 0..rounds {
+            for ((address, config), goodput) in doors.iter().zip(&mut goodput) {
+                let upload = (driver.upload)(config, *address, bytes);
+                goodput.push(bytes as f64 / 1e9 / upload.round.time);
+            }
         }
+        let [alone, beside] = goodput.map(median);
+        let ratio = beside / alone;
+        println!("{:>8} {alone:>8.3} {beside:>24.3}", driver.name);
+        println!("{}, beside / alone: {ratio:.2} (bar: more than {BAR})", driver.name);
+        values.push((driver.name, ratio));
     }
-    let [alone, beside] = goodput.map(median);
-    println!("{:>28} {alone:>8.3}", "alone");
-    println!("{:>28} {beside:>8.3}", format!("beside {count} idle ones"));
-    println!("beside / alone: {:.2} (bar: more than {BAR})", beside / alone);
     let mut report = Report::new("beside");
-    report.row("one connection alone", "GB/s", &[("tokio", alone)]);
-    report.row(&format!("the same beside {count} idle ones"), "GB/s", &[("tokio", beside)]);
+    let what = format!("goodput of one connection beside {count} idle ones");
+    report.row(&what, "of what it has alone", &values);
     report.write();
 }
 
 /// A server on a thread of its own, for as long as the bench runs.
-fn server() -> Door {
+fn server(driver: Driver) -> Door {
     let (tell, told) = mpsc::channel();
+    let (client, server) = ours::configs(our_transport());
     std::thread::spawn(move || {
-        runtime().block_on(async {
-            let identity = Identity::generate(&*default_provider()).unwrap();
-            let endpoint = our_endpoint();
-            let config = ServerConfig::with_identity(&identity).with_transport(our_transport());
-            endpoint.set_server(Some(config));
-            let client = ClientConfig::pinned(identity.fingerprint())
-                .with_suites(&[Suite::Aes256Gcm])
-                .with_transport(our_transport());
-            tell.send((endpoint.local_addr(), client)).unwrap();
-            endpoint.serve(count_bytes).await;
-        });
+        (driver.serve)(server, &|address| tell.send(address).unwrap(), Until::Killed);
     });
-    told.recv().unwrap()
-}
-
-/// Tells on each stream how much came in on it.
-async fn count_bytes(connection: Connection) {
-    while let Ok((mut send, mut recv)) = connection.accept_bi().await {
-        let mut total = 0u64;
-        while let Some(read) = recv.with_chunk(<[u8]>::len).await.unwrap() {
-            total += read as u64;
-        }
-        send.write_all(&total.to_be_bytes()).await.unwrap();
-        send.finish().unwrap();
-    }
+    (told.recv().unwrap(), client)
 }
 
 /// Connections that do nothing but stay alive, on a thread of their own.
@@ -95,23 +77,4 @@ fn idle((address, config): Door, count: usize) {
         });
     });
     told.recv().unwrap();
-}
-
-/// Gigabytes a second of a connection's life, from its first byte to the word that all is there.
-async fn bulk((address, config): &Door, bytes: usize) -> f64 {
-    let endpoint = our_endpoint();
-    let connection = endpoint.connect(config, *address).unwrap().await.unwrap();
-    let (mut send, mut recv) = connection.open_bi().await.unwrap();
-    let chunk = Bytes::from(vec![0x5a; CHUNK]);
-    let start = Instant::now();
-    for _ in 0..bytes / CHUNK {
-        send.write_bytes(chunk.clone()).await.unwrap();
-    }
-    send.finish().unwrap();
-    let answer = recv.read_to_end(8).await.unwrap();
-    let time = start.elapsed().as_secs_f64();
-    assert_eq!(answer, (bytes as u64).to_be_bytes());
-    connection.close(AppCode(0), b"");
-    endpoint.wait_idle().await;
-    bytes as f64 / 1e9 / time
 }

@@ -5,11 +5,13 @@
 //! costs depends on how many come in a second, and so 10,000 connections with 3 s stand for 100,000
 //! with 30 s. The latter are `connections=100000 keep_alive=30`; their handshakes take about a minute.
 //!
-//! `cargo bench -p jsp-driver-tokio --bench idle -- [connections=10000] [keep_alive=3] [seconds=10] [json=FILE]`
+//! `cargo bench -p jsp-driver-tokio --bench idle -- [connections=10000] [keep_alive=3] [seconds=10] [only=NAME]
+//! [json=FILE]`
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
 mod common;
 
+use common::ours::{DRIVERS, Driver, Until};
 use common::report::Report;
 use common::{argument, option, our_endpoint, our_transport, process_cpu, resident, runtime};
 use jsp_driver_tokio::jsp_proto::crypto::Fingerprint;
@@ -33,10 +35,11 @@ const SOCKETS: usize = 4;
 const BAR: f64 = 1.6;
 
 fn main() {
-    match option("serve").as_deref() {
-        Some("ours") => return serve_ours(),
-        Some(_) => return serve_raw(),
-        None => {}
+    if let Some(kind) = option("serve") {
+        return match DRIVERS.into_iter().find(|driver| driver.name == kind) {
+            Some(driver) => serve_ours(driver),
+            None => serve_raw(),
+        };
     }
     let load = Load {
         connections: argument("connections", 10_000),
@@ -50,21 +53,42 @@ fn main() {
         load.per_second(),
         load.time.as_secs()
     );
-    let raw_before = raw(&load);
-    let ours = runtime().block_on(ours(&load));
-    let raw = f64::midpoint(raw_before, raw(&load));
-    let us = |cpu: f64| cpu * 1e6 / (load.per_second() * load.time.as_secs_f64());
-    println!("{:>8} {:>16} {:>20}", "", "server's CPU", "us per keep-alive");
-    for (who, cpu) in [("ours", ours.cpu), ("raw", raw)] {
-        let share = cpu / load.time.as_secs_f64() * 100.0;
-        println!("{who:>8} {share:>14.2} % {:>20.2}", us(cpu));
+    let only = option("only");
+    let mut ours = Vec::new();
+    let mut raws = vec![raw(&load)];
+    for driver in DRIVERS.map(|driver| driver.name) {
+        if only.as_deref().is_none_or(|only| only == driver) {
+            ours.push((driver, runtime().block_on(self::ours(driver, &load))));
+            raws.push(raw(&load));
+        }
     }
-    println!("ours / raw: {:.2} (bar: at most {BAR})", ours.cpu / raw);
-    println!("resident bytes a connection, of the server alone: {:.0}", ours.bytes);
+    let raw = raws.iter().sum::<f64>() / raws.len() as f64;
+    let each = |cpu: f64| cpu * 1e6 / (load.per_second() * load.time.as_secs_f64());
+    println!(
+        "{:>8} {:>14} {:>18} {:>16}",
+        "", "server's CPU", "us per keep-alive", "resident bytes"
+    );
+    let line = |who: &str, cpu: f64| {
+        let share = cpu / load.time.as_secs_f64() * 100.0;
+        print!("{who:>8} {share:>12.2} % {:>18.2}", each(cpu));
+    };
+    for (who, ours) in &ours {
+        line(who, ours.cpu);
+        println!(" {:>16.0}", ours.bytes);
+    }
+    line("raw", raw);
+    println!();
+    for (who, ours) in &ours {
+        println!("{who} / raw: {:.2} (bar: at most {BAR})", ours.cpu / raw);
+    }
+    let mut values: Vec<_> = ours.iter().map(|(who, ours)| (*who, each(ours.cpu))).collect();
+    values.push(("raw", each(raw)));
     let mut report = Report::new("idle");
-    let what =
-        format!("{} idle connections, server's processor time for a keep-alive", load.connections);
-    report.row(&what, "us", &[("tokio", us(ours.cpu)), ("raw", us(raw))]);
+    let what = format!("{} idle connections, server's processor time", load.connections);
+    report.row(&what, "us for a keep-alive", &values);
+    let memory: Vec<_> = ours.iter().map(|(who, ours)| (*who, ours.bytes / 1024.0)).collect();
+    let what = format!("{} idle connections, resident memory of the server", load.connections);
+    report.row(&what, "KiB each", &memory);
     report.write();
 }
 
@@ -150,22 +174,15 @@ fn serve_raw() {
     answer(&door);
 }
 
-fn serve_ours() {
+fn serve_ours(driver: Driver) {
     let (tell, told) = mpsc::channel();
+    let identity = Identity::generate(&*default_provider()).unwrap();
+    let fingerprint = identity.fingerprint();
+    let config = ServerConfig::with_identity(&identity).with_transport(our_transport());
     std::thread::spawn(move || {
-        runtime().block_on(async {
-            let identity = Identity::generate(&*default_provider()).unwrap();
-            let endpoint = our_endpoint();
-            let config = ServerConfig::with_identity(&identity).with_transport(our_transport());
-            endpoint.set_server(Some(config));
-            tell.send(format!("{} {}", endpoint.local_addr(), identity.fingerprint())).unwrap();
-            let mut held = Vec::new();
-            while let Some(incoming) = endpoint.accept().await {
-                held.push(tokio::spawn(async move { incoming.await.unwrap() }));
-            }
-        });
+        (driver.serve)(config, &|address| tell.send(address).unwrap(), Until::Killed);
     });
-    answer(&told.recv().unwrap());
+    answer(&format!("{} {fingerprint}", told.recv().unwrap()));
 }
 
 /// Processor seconds of a raw server.
@@ -202,8 +219,8 @@ struct Ours {
     bytes: f64,
 }
 
-async fn ours(load: &Load) -> Ours {
-    let mut server = Server::start("ours");
+async fn ours(driver: &str, load: &Load) -> Ours {
+    let mut server = Server::start(driver);
     let (address, fingerprint) = server.door.trim().split_once(' ').unwrap();
     let address: SocketAddr = address.parse().unwrap();
     let fingerprint: Fingerprint = fingerprint.parse().unwrap();
@@ -218,7 +235,7 @@ async fn ours(load: &Load) -> Ours {
     let held = connect_all(&endpoints, &config, address, load.connections - 1).await;
     let after = server.used();
     println!(
-        "{} handshakes in {:.1} s, of which the server worked {:.1} s",
+        "{driver}: {} handshakes in {:.1} s, of which the server worked {:.1} s",
         held.len(),
         start.elapsed().as_secs_f64(),
         after.cpu - before.cpu

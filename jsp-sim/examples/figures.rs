@@ -17,7 +17,7 @@ const WHO: [(&str, &str, &str, Paint); 6] = [
     ("engine", "JSP, engine alone", "JetStreamProto, engine", Paint::new(0x00_9e73)),
     ("quinn", "quinn 0.11", "quinn 0.11", Paint::new(0xd5_5e00)),
     ("tls", "TLS over TCP", "TLS over TCP", Paint::new(0x8c_8c8c)),
-    ("raw", "raw UDP", "raw UDP, same cipher", Paint::new(0xbd_bdbd)),
+    ("raw", "raw UDP", "raw UDP", Paint::new(0xbd_bdbd)),
 ];
 
 /// The panels of the picture: bench, row, and whether more is better.
@@ -93,7 +93,9 @@ fn section(report: &Report) -> String {
     let columns: Vec<_> = WHO.iter().filter(|(who, ..)| whose(who)).collect();
     // Writing into a string does not fail.
     let _ = write!(out, "| what |");
-    columns.iter().for_each(|(_, name, ..)| out.extend([" ", name, " |"]));
+    for (_, name, ..) in &columns {
+        let _ = write!(out, " {name} |");
+    }
     let _ = writeln!(out, " bench |\n|---|{}---|", "---:|".repeat(columns.len()));
     for row in &report.rows {
         let _ = write!(out, "| {}, {} |", row.what, row.unit);

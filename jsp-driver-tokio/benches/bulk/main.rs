@@ -11,18 +11,16 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-mod mio;
-mod ours;
 mod quinn;
 mod raw;
 mod tls;
 
+use common::ours::{self, DRIVERS, Driver, Until};
 use common::raw::Wait;
 use common::report::Report;
-use common::{argument, median, option, process_cpu};
+use common::{Round, argument, median, option, our_transport, pair};
+use jsp_driver_tokio::jsp_proto::path::MtuConfig;
 use raw::Ceiling;
-use std::net::SocketAddr;
-use std::time::Instant;
 
 /// How large datagrams may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,19 +38,6 @@ impl Datagrams {
             Self::Free => 65_000,
         }
     }
-}
-
-/// What a round measured.
-#[derive(Clone, Copy)]
-struct Round {
-    /// Seconds from the first byte to the receiver's word that all is there.
-    time: f64,
-    /// Processor seconds of both sides meanwhile.
-    cpu: f64,
-}
-
-fn measured(start: Instant, cpu: f64) -> Round {
-    Round { time: start.elapsed().as_secs_f64(), cpu: process_cpu() - cpu }
 }
 
 /// Who moves bytes.
@@ -77,9 +62,14 @@ fn contenders() -> Vec<Contender> {
         let ceiling = Ceiling { cipher, wait };
         contender(name, who, move |datagrams, bytes| ceiling.round(datagrams, bytes))
     };
+    let [mio, tokio] = DRIVERS.map(|driver| {
+        contender(driver.name, Some(driver.name), move |datagrams, bytes| {
+            our_round(driver, datagrams, bytes)
+        })
+    });
     vec![
-        contender("mio", Some("mio"), mio::round),
-        contender("tokio", Some("tokio"), ours::round),
+        mio,
+        tokio,
         contender("quinn", Some("quinn"), quinn::round),
         contender("tls", Some("tls"), |_, bytes| tls::round(bytes)),
         ceiling("raw", Some("raw"), true, Wait::Sleep),
@@ -166,5 +156,16 @@ fn table(datagrams: Datagrams, results: &[(&Contender, Medians)]) {
     println!();
 }
 
-/// What a client needs to know of a server.
-type Door<T> = (SocketAddr, T);
+fn our_round(driver: Driver, datagrams: Datagrams, bytes: usize) -> Round {
+    let mut transport = our_transport();
+    if datagrams == Datagrams::Free {
+        transport.mtu = MtuConfig::LOOPBACK;
+    }
+    let (client, server) = ours::configs(transport);
+    let upload = pair(
+        move |tell| (driver.serve)(server, &|address| tell.send(address).unwrap(), Until::Closed),
+        |address| (driver.upload)(&client, address, bytes),
+    );
+    assert_eq!(usize::from(upload.mtu), datagrams.largest());
+    upload.round
+}

@@ -1,11 +1,11 @@
 //! quinn, over the same sockets and threads.
 
-use crate::common::{self, CHUNK, pair, process_cpu, quinn_endpoint, runtime};
-use crate::{Datagrams, Door, Round, measured};
+use crate::Datagrams;
+use crate::common::{self, CHUNK, Round, pair, quinn_endpoint, runtime, start};
 use bytes::Bytes;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Instant;
 
 pub(crate) fn round(datagrams: Datagrams, bytes: usize) -> Round {
     pair(
@@ -13,6 +13,9 @@ pub(crate) fn round(datagrams: Datagrams, bytes: usize) -> Round {
         |door| runtime().block_on(client(door, bytes)),
     )
 }
+
+/// Where a server is, and how to connect to it.
+type Door = (SocketAddr, quinn::ClientConfig);
 
 /// Both sides, with the datagrams that are asked for.
 fn configs(datagrams: Datagrams) -> (quinn::ClientConfig, quinn::ServerConfig) {
@@ -29,7 +32,7 @@ fn configs(datagrams: Datagrams) -> (quinn::ClientConfig, quinn::ServerConfig) {
     (client, server)
 }
 
-async fn server(datagrams: Datagrams, tell: Sender<Door<quinn::ClientConfig>>) {
+async fn server(datagrams: Datagrams, tell: Sender<Door>) {
     let (client, server) = configs(datagrams);
     let endpoint = quinn_endpoint(Some(server));
     tell.send((endpoint.local_addr().unwrap(), client)).ok().unwrap();
@@ -44,19 +47,19 @@ async fn server(datagrams: Datagrams, tell: Sender<Door<quinn::ClientConfig>>) {
     connection.closed().await;
 }
 
-async fn client((address, config): Door<quinn::ClientConfig>, bytes: usize) -> Round {
+async fn client((address, config): Door, bytes: usize) -> Round {
     let endpoint = quinn_endpoint(None);
     let connecting = endpoint.connect_with(config, address, "localhost").unwrap();
     let connection = connecting.await.unwrap();
     let (mut send, mut recv) = connection.open_bi().await.unwrap();
     let chunk = Bytes::from(vec![0x5a; CHUNK]);
-    let (start, cpu) = (Instant::now(), process_cpu());
+    let clock = start();
     for _ in 0..bytes / CHUNK {
         send.write_chunk(chunk.clone()).await.unwrap();
     }
     send.finish().unwrap();
     let answer = recv.read_to_end(8).await.unwrap();
-    let round = measured(start, cpu);
+    let round = clock.round();
     assert_eq!(answer, (bytes as u64).to_be_bytes());
     if std::env::var_os("STATS").is_some() {
         println!("{:#?}", connection.stats());

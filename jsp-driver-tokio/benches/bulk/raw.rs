@@ -3,12 +3,11 @@
 //! the receiver, so that nothing is lost and nothing has to be sent again: small datagrams say
 //! how much has arrived.
 
+use crate::Datagrams;
 use crate::common::raw::{LONGEST, Raw, Wait, packet_key};
-use crate::common::{CHUNK, process_cpu};
-use crate::{Datagrams, Round, measured};
+use crate::common::{CHUNK, Round, start};
 use jsp_driver_tokio::jsp_proto::crypto::{NONCE_LEN, PacketKey, TAG_LEN};
 use std::net::SocketAddr;
-use std::time::Instant;
 
 /// Payload that may be on its way.
 const WINDOW: u64 = 1 << 20;
@@ -29,9 +28,9 @@ impl Ceiling {
         let (from, to) = (sender.address(), receiver.address());
         let shape = Shape::new(datagrams, self.cipher);
         let receiving = std::thread::spawn(move || receive(&mut receiver, from, shape, total));
-        let (start, cpu) = (Instant::now(), process_cpu());
+        let clock = start();
         send(&mut sender, to, shape, total);
-        let round = measured(start, cpu);
+        let round = clock.round();
         receiving.join().unwrap();
         round
     }

@@ -1,14 +1,12 @@
 //! TLS over TCP: two threads that block, which is faster than tasks that wait, with few and large
 //! system calls.
 
-use crate::common::{CHUNK, process_cpu, tls};
-use crate::{Round, measured};
+use crate::common::{CHUNK, Round, start, tls};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, ServerConnection};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Read from TCP at once, and written to it.
 const PART: usize = 256 << 10;
@@ -35,7 +33,7 @@ fn send(mut tls: ClientConnection, mut tcp: TcpStream, bytes: usize) -> Round {
     tls.complete_io(&mut tcp).unwrap();
     tls.set_buffer_limit(None);
     let application = vec![0x5a; CHUNK];
-    let (start, cpu) = (Instant::now(), process_cpu());
+    let clock = start();
     for _ in 0..bytes / CHUNK {
         for part in application.chunks(PART) {
             tls.writer().write_all(part).unwrap();
@@ -46,7 +44,7 @@ fn send(mut tls: ClientConnection, mut tcp: TcpStream, bytes: usize) -> Round {
     }
     let mut answer = [0; 8];
     rustls::Stream::new(&mut tls, &mut tcp).read_exact(&mut answer).unwrap();
-    let round = measured(start, cpu);
+    let round = clock.round();
     assert_eq!(answer, (bytes as u64).to_be_bytes());
     round
 }

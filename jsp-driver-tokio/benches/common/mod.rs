@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
 pub mod engine;
+pub mod ours;
 pub mod raw;
 pub mod report;
 pub mod tls;
@@ -12,7 +13,7 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::SupportedCipherSuite;
 use rustls::crypto::aws_lc_rs;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The UDP payload of every full packet, on both sides.
 pub const PACKET: u16 = 1452;
@@ -26,6 +27,33 @@ pub const CHUNK: usize = 1 << 20;
 /// Processor seconds of this process, all threads.
 pub fn process_cpu() -> f64 {
     cpu(rustix::time::ClockId::ProcessCPUTime)
+}
+
+/// What a round measured.
+#[derive(Clone, Copy)]
+pub struct Round {
+    /// Seconds.
+    pub time: f64,
+    /// Processor seconds of all threads meanwhile.
+    pub cpu: f64,
+}
+
+/// The begin of a round.
+#[derive(Clone, Copy)]
+pub struct Clock {
+    start: Instant,
+    cpu: f64,
+}
+
+pub fn start() -> Clock {
+    Clock { start: Instant::now(), cpu: process_cpu() }
+}
+
+impl Clock {
+    /// What passed until now.
+    pub fn round(self) -> Round {
+        Round { time: self.start.elapsed().as_secs_f64(), cpu: process_cpu() - self.cpu }
+    }
 }
 
 /// Processor seconds of this thread.

@@ -27,14 +27,16 @@ impl Report {
         self.rows.push(json!({ "what": what, "unit": unit, "values": values }));
     }
 
-    /// Puts the rows in the place of this bench's last ones, in the file that `json=FILE` names; does
-    /// nothing without one.
+    /// Puts the rows in the place of those that said the same before, in the file that `json=FILE`
+    /// names; does nothing without one.
     pub fn write(self) {
         let Some(path) = super::option("json") else { return };
         let mut all: Map<_, _> = fs::read(&path)
             .map_or_else(|_| Map::new(), |old| serde_json::from_slice(&old).unwrap());
         all.insert("machine".into(), machine().into());
-        all.insert(self.bench.into(), self.rows.into());
+        let rows = all.entry(self.bench).or_insert_with(|| json!([])).as_array_mut().unwrap();
+        rows.retain(|old| !self.rows.iter().any(|new| new["what"] == old["what"]));
+        rows.extend(self.rows);
         fs::write(path, serde_json::to_string_pretty(&all).unwrap() + "\n").unwrap();
     }
 }

@@ -1,30 +1,25 @@
-//! Ours, with the driver for mio.
+//! With the driver for mio.
 
-use crate::common::{CHUNK, our_options, pair, process_cpu};
-use crate::{Datagrams, Door, Round, measured, ours};
+use super::{Until, Upload};
+use crate::common::{CHUNK, our_options, start};
 use bytes::Bytes;
 use jsp_driver_mio::{
-    AppCode, ClientConfig, ConnectionMut, Dir, Driver, Endpoint, Event, ReadError, StreamId,
-    WriteError,
+    AppCode, ClientConfig, ConnectionMut, Dir, Driver, Endpoint, Event, ReadError, ServerConfig,
+    StreamId, WriteError,
 };
-use std::sync::mpsc::Sender;
-use std::time::Instant;
-
-pub(crate) fn round(datagrams: Datagrams, bytes: usize) -> Round {
-    pair(move |tell| server(datagrams, &tell), |door| client(datagrams, door, bytes))
-}
+use std::collections::HashMap;
+use std::net::SocketAddr;
 
 fn driver() -> Driver {
     let endpoint = Endpoint::bind("127.0.0.1:0".parse().unwrap(), our_options());
     Driver::new(endpoint.unwrap()).unwrap()
 }
 
-fn server(datagrams: Datagrams, tell: &Sender<Door<ClientConfig>>) {
-    let (client, server) = ours::configs(datagrams);
+pub(super) fn serve(config: ServerConfig, tell: &dyn Fn(SocketAddr), until: Until) {
     let mut driver = driver();
-    driver.set_server(Some(server));
-    tell.send((driver.local_addr(), client)).unwrap();
-    let mut total = 0u64;
+    driver.set_server(Some(config));
+    tell(driver.local_addr());
+    let mut totals = HashMap::new();
     loop {
         driver.turn(None).unwrap();
         while let Some((handle, event)) = driver.poll_event() {
@@ -32,12 +27,14 @@ fn server(datagrams: Datagrams, tell: &Sender<Door<ClientConfig>>) {
             match event {
                 Event::Opened { dir } => while connection.accept(dir).is_some() {},
                 Event::Readable(id) => {
-                    if read(&mut connection, id, |chunk| total += chunk.len() as u64) {
+                    let total = totals.entry((handle, id)).or_insert(0u64);
+                    if read(&mut connection, id, |chunk| *total += chunk.len() as u64) {
                         connection.write(id, &total.to_be_bytes()).unwrap();
                         connection.finish(id).unwrap();
+                        totals.remove(&(handle, id));
                     }
                 }
-                Event::Closed(_) => return,
+                Event::Closed(_) if until == Until::Closed => return,
                 _ => {}
             }
         }
@@ -60,13 +57,13 @@ fn read(connection: &mut ConnectionMut<'_>, id: StreamId, mut take: impl FnMut(&
     }
 }
 
-fn client(datagrams: Datagrams, (address, config): Door<ClientConfig>, bytes: usize) -> Round {
+pub(super) fn upload(config: &ClientConfig, address: SocketAddr, bytes: usize) -> Upload {
     let mut driver = driver();
-    driver.connect(&config, address).unwrap();
+    driver.connect(config, address).unwrap();
     let mut source = Source { chunk: vec![0x5a; CHUNK].into(), left: bytes, rest: Bytes::new() };
     let mut answer = Vec::new();
-    let (mut start, mut cpu) = (Instant::now(), process_cpu());
-    let mut round = None;
+    let mut clock = start();
+    let mut upload = None;
     while driver.connections() > 0 {
         driver.turn(None).unwrap();
         while let Some((handle, event)) = driver.poll_event() {
@@ -74,14 +71,15 @@ fn client(datagrams: Datagrams, (address, config): Door<ClientConfig>, bytes: us
             match event {
                 Event::Connected => {
                     let id = connection.open(Dir::Bi).unwrap();
-                    (start, cpu) = (Instant::now(), process_cpu());
+                    clock = start();
                     source.write(&mut connection, id);
                 }
                 Event::Writable(id) => source.write(&mut connection, id),
                 Event::Readable(id) => {
-                    if read(&mut connection, id, |chunk| answer.extend_from_slice(chunk)) {
-                        round = Some(measured(start, cpu));
-                        assert_eq!(usize::from(connection.stats().path.mtu), datagrams.largest());
+                    let take = |chunk: &[u8]| answer.extend_from_slice(chunk);
+                    if read(&mut connection, id, take) {
+                        let mtu = connection.stats().path.mtu;
+                        upload = Some(Upload { round: clock.round(), mtu });
                         connection.close(AppCode(0), b"");
                     }
                 }
@@ -90,7 +88,7 @@ fn client(datagrams: Datagrams, (address, config): Door<ClientConfig>, bytes: us
         }
     }
     assert_eq!(answer, (bytes as u64).to_be_bytes());
-    round.unwrap()
+    upload.unwrap()
 }
 
 /// What is still to be written.
