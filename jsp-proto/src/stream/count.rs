@@ -3,6 +3,7 @@
 use super::ranges::RangeSet;
 use crate::error::{Code, TransportError};
 use crate::ids::StreamId;
+use alloc::boxed::Box;
 
 /// Where a stream of the peer's stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub(super) struct PeerStreams {
     accepted: u64,
     ended: u64,
     /// Opened, without a state of their own.
-    untouched: RangeSet,
+    untouched: Option<Box<RangeSet>>,
     /// An announcement was lost.
     again: bool,
     /// The application has an event to fetch.
@@ -42,7 +43,7 @@ impl PeerStreams {
             opened: 0,
             accepted: 0,
             ended: 0,
-            untouched: RangeSet::default(),
+            untouched: None,
             again: false,
             told: false,
         }
@@ -54,11 +55,17 @@ impl PeerStreams {
             return Err(TransportError::new(Code::STREAM_LIMIT, "more streams than allowed"));
         }
         if index >= self.opened {
-            self.untouched.insert(self.opened..index);
+            if index > self.opened {
+                self.untouched.get_or_insert_default().insert(self.opened..index);
+            }
             self.opened = index + 1;
             return Ok(Touched::New);
         }
-        let new = !self.untouched.is_empty() && self.untouched.remove(&(index..index + 1));
+        let Some(untouched) = &mut self.untouched else { return Ok(Touched::Known) };
+        let new = untouched.remove(&(index..index + 1));
+        if untouched.is_empty() {
+            self.untouched = None;
+        }
         Ok(if new { Touched::New } else { Touched::Known })
     }
 

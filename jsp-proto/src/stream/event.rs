@@ -130,6 +130,11 @@ impl Events {
         }
     }
 
+    /// Gives back the room of events that were taken.
+    pub(super) fn shrink(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     /// The oldest event. Its flag is to be cleared.
     pub(super) fn pop(&mut self) -> Option<StreamEvent> {
         self.queue.pop_front()

@@ -1,7 +1,8 @@
 //! What the streams of a connection hold, and what they may.
 
 use super::pool::{ChunkPool, RingPool};
-use super::streams::{Stream, Streams};
+use super::state::Stream;
+use super::streams::Streams;
 use crate::record::Held;
 
 /// What streams hold: first what flow control and settings bound exactly, then the memory that this takes,
@@ -36,9 +37,8 @@ impl Streams {
         let mut receive =
             Held { bytes: self.rings.bytes() as u64, limit: window.saturating_mul(4) };
         let mut send = Held::new(self.chunks.bytes(), config.send_buffer.saturating_mul(4));
-        let mut local = 0;
-        for (id, stream) in &self.table {
-            local += u64::from(id.initiator() == self.side);
+        let local = self.table.opened_by(self.side) as u64;
+        for stream in self.table.values() {
             if let Some(part) = &stream.recv {
                 let window =
                     part.credit.window().min(config.stream_window_max.max(config.stream_window));

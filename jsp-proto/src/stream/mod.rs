@@ -42,7 +42,9 @@ mod recv;
 mod ring;
 mod send;
 mod send_buffer;
+mod state;
 mod streams;
+mod table;
 #[cfg(test)]
 mod tests;
 

@@ -22,6 +22,11 @@ impl Queue {
         self.ids.front().copied()
     }
 
+    /// Gives back the room of streams that wait no longer.
+    pub(super) fn shrink(&mut self) {
+        self.ids.shrink_to_fit();
+    }
+
     /// Puts `id` at the end, or takes it out, if `queued` says that it is not there, or there.
     pub(super) fn set(&mut self, id: StreamId, queued: &mut bool, wanted: bool) {
         match (*queued, wanted) {

@@ -8,45 +8,15 @@ use super::pool::{ChunkPool, RingPool};
 use super::queue::Queue;
 use super::recv::{Readable, RecvPart};
 use super::send::SendPart;
+use super::state::{Owed, Queued, Stream};
+use super::table::Table;
 use crate::error::{AppCode, TransportError};
 use crate::flow::{ReceiveCredit, SendCredit};
 use crate::ids::{Dir, Side, StreamId};
 use crate::planted::{self, Bug};
 use crate::wire::parameters::Parameters;
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use bytes::Bytes;
-
-/// A stream's parts; a part that does not exist is terminal from the start.
-#[derive(Debug)]
-pub(super) struct Stream {
-    pub(super) send: Option<SendPart>,
-    pub(super) recv: Option<RecvPart>,
-    pub(super) owed: Owed,
-    pub(super) queued: Queued,
-}
-
-/// Control frames that a stream owes the peer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a frame type, owed or not")]
-pub(super) struct Owed {
-    pub(super) reset: bool,
-    pub(super) stop: bool,
-    pub(super) credit: bool,
-    pub(super) blocked: bool,
-}
-
-/// Queues that a stream is in.
-#[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a queue, entered or not")]
-pub(super) struct Queued {
-    pub(super) control: bool,
-    pub(super) urgent: bool,
-    pub(super) fresh: bool,
-    pub(super) waiting: bool,
-    pub(super) readable: bool,
-    pub(super) writable: bool,
-}
 
 /// Streams of one kind that this end opens.
 #[derive(Debug)]
@@ -79,7 +49,7 @@ pub struct StreamStats {
 pub struct Streams {
     pub(super) side: Side,
     pub(super) config: StreamConfig,
-    pub(super) table: BTreeMap<StreamId, Box<Stream>>,
+    pub(super) table: Table,
     pub(super) local: [LocalStreams; 2],
     pub(super) peer: [PeerStreams; 2],
     /// Credit that the peer gives each stream at first: bidirectional ones that this end opens,
@@ -113,7 +83,7 @@ impl Streams {
         let window = config.connection_window;
         Self {
             side,
-            table: BTreeMap::new(),
+            table: Table::default(),
             local: [local(), local()],
             peer: config.max_streams.map(PeerStreams::new),
             first_credit: [0; 3],
@@ -327,6 +297,11 @@ impl Streams {
                 part.buffer.shrink();
             }
         }
+        self.table.shrink();
+        for queue in [&mut self.control, &mut self.urgent, &mut self.fresh, &mut self.waiting] {
+            queue.shrink();
+        }
+        self.events.shrink();
         self.rings.shrink();
         self.chunks.shrink();
     }

@@ -660,10 +660,10 @@ fn windows_grow_for_a_reader_that_keeps_up() {
             deliver(&mut ends[0], now, &bytes).unwrap();
         }
         // One stream that has grown leaves room for others.
-        let window = ends[1].table[&id].recv.as_ref().unwrap().credit.window();
+        let window = ends[1].table.get(&id).unwrap().recv.as_ref().unwrap().credit.window();
         let shared = ends[1].receive_credit.window();
         assert!(window == 256 << 10 || shared >= window / 2 * 3, "{window} {shared}");
     }
-    let window = ends[1].table[&id].recv.as_ref().unwrap().credit.window();
+    let window = ends[1].table.get(&id).unwrap().recv.as_ref().unwrap().credit.window();
     assert!(window >= 8 << 20, "{window}");
 }
