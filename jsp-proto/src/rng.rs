@@ -4,6 +4,8 @@
 //! replaces the key with the first 32 bytes of the new keystream, and bytes are wiped as they are
 //! handed out. A state that leaks later says nothing about what was drawn before.
 
+use alloc::boxed::Box;
+use alloc::vec;
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use core::convert::Infallible;
@@ -43,7 +45,8 @@ const KEY: usize = 32;
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Rng {
     key: [u8; KEY],
-    buffer: [u8; BUFFER],
+    /// What is handed out next; nothing before the first use, and while the stream rests.
+    buffer: Option<Box<[u8]>>,
     /// Bytes before this index are used up (and zero).
     used: usize,
 }
@@ -51,7 +54,7 @@ pub struct Rng {
 impl Rng {
     /// The stream called `name` (at most 12 bytes count) of `seed`.
     pub fn new(seed: &Seed, name: &str) -> Self {
-        Self { key: derive(&seed.0, name), buffer: [0; BUFFER], used: BUFFER }
+        Self { key: derive(&seed.0, name), buffer: None, used: BUFFER }
     }
 
     /// A seed drawn from this stream, for a component that splits it further.
@@ -74,7 +77,8 @@ impl Rng {
             }
             let n = out.len().min(BUFFER - self.used);
             let (now, later) = out.split_at_mut(n);
-            let source = &mut self.buffer[self.used..self.used + n];
+            let Some(buffer) = &mut self.buffer else { return };
+            let source = &mut buffer[self.used..self.used + n];
             now.copy_from_slice(source);
             source.zeroize();
             self.used += n;
@@ -98,12 +102,20 @@ impl Rng {
         ((u128::from(self.u64()) * u128::from(bound)) >> 64) as u64
     }
 
+    /// Gives the memory of bytes in stock back; they are never handed out. For a stream that may not be used for
+    /// long.
+    pub fn rest(&mut self) {
+        self.buffer.zeroize();
+        self.used = BUFFER;
+    }
+
     fn refill(&mut self) {
         let mut next = [0; KEY];
         let mut cipher = ChaCha20::new(&self.key.into(), &[0; 12].into());
         cipher.apply_keystream(&mut next);
-        self.buffer = [0; BUFFER];
-        cipher.apply_keystream(&mut self.buffer);
+        let buffer = self.buffer.get_or_insert_with(|| vec![0; BUFFER].into_boxed_slice());
+        buffer.fill(0);
+        cipher.apply_keystream(buffer);
         self.key = next;
         next.zeroize();
         self.used = 0;
@@ -171,8 +183,21 @@ mod tests {
     fn what_was_handed_out_is_gone_from_the_state() {
         let mut rng = Rng::new(&Seed::from_u64(1), "x");
         let drawn: [u8; 32] = rng.array();
-        assert!(!rng.buffer.windows(8).any(|w| drawn.windows(8).any(|d| d == w)));
-        assert_eq!(rng.buffer[..32], [0; 32]);
+        let buffer = rng.buffer.as_deref().unwrap();
+        assert!(!buffer.windows(8).any(|w| drawn.windows(8).any(|d| d == w)));
+        assert_eq!(buffer[..32], [0; 32]);
+    }
+
+    #[test]
+    fn a_stream_that_rested_holds_nothing_and_goes_on_with_fresh_bytes() {
+        let mut rng = Rng::new(&Seed::from_u64(1), "x");
+        let mut all = Rng::new(&Seed::from_u64(1), "x").array::<1024>().to_vec();
+        all.truncate(256);
+        let before: [u8; 8] = rng.array();
+        rng.rest();
+        assert!(rng.buffer.is_none());
+        let after: [u8; 32] = rng.array();
+        assert!(all.starts_with(&before) && !all.windows(8).any(|w| w == &after[..8]));
     }
 
     #[test]

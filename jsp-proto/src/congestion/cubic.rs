@@ -41,7 +41,7 @@ pub struct Cubic {
     /// When the last congestion event was: losses of packets sent before belong to it.
     recovery_start: Option<Time>,
     /// The state before the last congestion event, while it can be undone.
-    undo: Option<State>,
+    undo: Option<Box<State>>,
     /// Since when the window has not been used.
     unused_since: Option<Time>,
     /// Since when nothing is in flight.
@@ -194,7 +194,7 @@ impl Controller for Cubic {
         if !in_recovery {
             self.recovery_start = Some(event.now);
             // What the network marked did happen.
-            self.undo = (!event.ecn).then_some(self.state);
+            self.undo = (!event.ecn).then(|| Box::new(self.state));
             let state = &mut self.state;
             // Fast convergence (section 4.7).
             state.w_max = if state.window < state.w_max {
@@ -222,7 +222,7 @@ impl Controller for Cubic {
         if let Some(before) = self.undo.take()
             && before.window > self.state.window
         {
-            self.state = before;
+            self.state = *before;
             self.recovery_start = None;
         }
     }

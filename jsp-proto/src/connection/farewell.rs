@@ -4,6 +4,7 @@ use crate::error::{AppCode, Code, TransportError};
 use crate::ids::Space;
 use crate::time::Time;
 use crate::wire::frame::{AppCloseFrame, Frame, TransportCloseFrame};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 /// What a closing connection says.
@@ -16,7 +17,7 @@ pub(super) enum Farewell {
 /// The state of an ending connection; empty while it is open.
 #[derive(Debug, Default)]
 pub(super) struct Close {
-    farewell: Option<Farewell>,
+    farewell: Option<Box<Farewell>>,
     /// Whether the farewell is to be sent (again).
     pub(super) owed: bool,
     /// When everything is forgotten.
@@ -33,7 +34,7 @@ impl Close {
 
     /// Says `farewell`, and remembers it until `until`.
     pub(super) fn begin(&mut self, farewell: Farewell, until: Time) {
-        self.farewell = Some(farewell);
+        self.farewell = Some(Box::new(farewell));
         self.owed = true;
         self.until = Some(until);
     }
@@ -53,7 +54,7 @@ impl Close {
     /// The frame to send in `space`. An application's words wait for the handshake: before, they
     /// could be read by anybody.
     pub(super) fn frame(&self, space: Space) -> Option<Frame<'_>> {
-        Some(match self.farewell.as_ref()? {
+        Some(match self.farewell.as_deref()? {
             Farewell::Application { code, reason } if space == Space::Data => {
                 Frame::AppClose(AppCloseFrame { code: *code, reason })
             }

@@ -20,6 +20,7 @@ pub use amplification::Amplification;
 pub use ecn::EcnValidation;
 pub use mtud::{MtuConfig, Mtud};
 pub use pacer::Pacer;
+use stats::Counts;
 pub use stats::PathStats;
 
 use crate::congestion::{Controller, ControllerFactory, CubicFactory};
@@ -81,8 +82,7 @@ pub struct Path {
     ecn: EcnValidation,
     /// The largest packet that was acknowledged.
     largest_acked: u16,
-    /// The counts; measures are filled in when asked for.
-    counts: PathStats,
+    counts: Counts,
 }
 
 impl Path {
@@ -105,7 +105,7 @@ impl Path {
             mtud,
             ecn: EcnValidation::new(config.ecn),
             largest_acked: 0,
-            counts: PathStats::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -327,7 +327,22 @@ impl Path {
 
     /// What was counted, and what is measured now.
     pub fn stats(&self) -> PathStats {
+        let counts = &self.counts;
         PathStats {
+            sent_bytes: counts.sent_bytes,
+            sent_datagrams: counts.sent_datagrams,
+            received_bytes: counts.received_bytes,
+            received_datagrams: counts.received_datagrams,
+            acked_packets: counts.acked_packets,
+            acked_bytes: counts.acked_bytes,
+            lost_packets: counts.lost_packets,
+            lost_bytes: counts.lost_bytes,
+            lost_mtu_probes: counts.lost_mtu_probes,
+            congestion_events: counts.congestion_events,
+            spurious_events: counts.spurious_events,
+            black_holes: counts.black_holes,
+            probe_timeouts: counts.probe_timeouts,
+            delivery_rate: counts.delivery_rate,
             rtt: self.rtt.smoothed(),
             min_rtt: self.rtt.min(),
             rtt_variance: self.rtt.variance(),
@@ -335,7 +350,6 @@ impl Path {
             pacing_rate: self.pacer.rate(),
             mtu: self.mtu(),
             ecn: self.ecn.is_capable(),
-            ..self.counts
         }
     }
 }

@@ -2,6 +2,25 @@
 
 use crate::time::Duration;
 
+/// What a path counts, as [`PathStats`] shows it.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) sent_bytes: u64,
+    pub(super) sent_datagrams: u64,
+    pub(super) received_bytes: u64,
+    pub(super) received_datagrams: u64,
+    pub(super) acked_packets: u64,
+    pub(super) acked_bytes: u64,
+    pub(super) lost_packets: u64,
+    pub(super) lost_bytes: u64,
+    pub(super) lost_mtu_probes: u64,
+    pub(super) congestion_events: u64,
+    pub(super) spurious_events: u64,
+    pub(super) black_holes: u64,
+    pub(super) probe_timeouts: u64,
+    pub(super) delivery_rate: Option<u64>,
+}
+
 /// Counts since the path was made, and measures of this moment. Bytes are of UDP payloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PathStats {

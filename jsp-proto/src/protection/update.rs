@@ -29,6 +29,7 @@ use crate::ids::{PacketNumber, PathId};
 use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
 use crate::wire::header::KEY_PHASE;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 const TOO_EARLY: TransportError =
@@ -78,8 +79,8 @@ pub struct DataKeys {
     /// Whether anything was sealed since the current receiving generation began: only then can the
     /// peer know that it was noticed, and begin another.
     answered: bool,
-    previous: Option<Spare>,
-    next: Option<Next>,
+    previous: Option<Box<Spare>>,
+    next: Option<Box<Next>>,
 }
 
 impl DataKeys {
@@ -210,7 +211,7 @@ impl DataKeys {
         self.next.get_or_insert_with(|| {
             let secret = expand_secret(&*self.provider, &self.open_secret, b"ku", b"");
             let cipher = Cipher::new(&*self.provider, self.suite, &secret);
-            Next { spare: Spare { cipher, since: now }, secret }
+            Box::new(Next { spare: Spare { cipher, since: now }, secret })
         })
     }
 
@@ -223,9 +224,11 @@ impl DataKeys {
 
     /// The peer uses the next receiving generation: so does this end, in both directions.
     fn advance_open(&mut self, now: Time) {
-        let Some(Next { spare, secret }) = self.next.take() else { return };
+        let Some(next) = self.next.take() else { return };
+        let Next { spare, secret } = *next;
         let cipher = self.open.replace(spare.cipher);
-        self.previous = (!planted::is(Bug::EarlyKeyDrop)).then_some(Spare { cipher, since: now });
+        let previous = Box::new(Spare { cipher, since: now });
+        self.previous = (!planted::is(Bug::EarlyKeyDrop)).then_some(previous);
         self.open_secret = secret;
         self.open_generation += 1;
         self.answered = false;
@@ -291,7 +294,7 @@ impl DataKeys {
     /// When [`expire`](Self::expire) has something to do.
     pub fn next_timeout(&self, pto: Duration) -> Option<Time> {
         let next = self.next.as_ref().map(|next| &next.spare);
-        [self.previous.as_ref(), next].into_iter().flatten().map(|spare| spare.expiry(pto)).min()
+        [self.previous.as_deref(), next].into_iter().flatten().map(|spare| spare.expiry(pto)).min()
     }
 
     /// Fails when the connection should close while it still can: fewer than

@@ -110,13 +110,18 @@ impl Reordering {
 
 /// Persistent congestion (RFC 9002, section 7.6): everything that was sent over several probe
 /// timeouts was lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LossRun {
     /// When the first ack-eliciting packet was sent of those lost in a row.
     start: Option<Time>,
 }
 
 impl LossRun {
+    /// Nothing lost yet.
+    pub(super) const fn new() -> Self {
+        Self { start: None }
+    }
+
     /// A packet was acknowledged between those lost.
     pub(super) fn on_acked(&mut self) {
         self.start = None;

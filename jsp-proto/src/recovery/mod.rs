@@ -21,6 +21,7 @@ mod rate;
 mod report;
 mod ring;
 mod space;
+mod spaces;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ use pto::Backoff;
 use rate::DeliveryRate;
 use ring::{Fate, Sent};
 use space::SpaceState;
+use spaces::Spaces;
 
 /// Packets that a probe timeout may send beyond the congestion window (RFC 9002, section 6.2.4).
 const PROBES: u8 = 2;
@@ -57,7 +59,7 @@ const FOR_GOOD: Time = Time::from_nanos(u64::MAX);
 #[derive(Debug)]
 pub struct Recovery {
     side: Side,
-    spaces: [SpaceState; 3],
+    spaces: Spaces,
     /// Bytes outstanding in all spaces.
     in_flight: u64,
     backoff: Backoff,
@@ -74,7 +76,7 @@ impl Recovery {
     pub fn new(side: Side, now: Time) -> Self {
         Self {
             side,
-            spaces: Default::default(),
+            spaces: Spaces::default(),
             in_flight: 0,
             backoff: Backoff::default(),
             reordering: Reordering::new(),
@@ -173,7 +175,7 @@ impl Recovery {
     ) {
         let snapshot = self.rate.snapshot(packet.time, self.in_flight == 0);
         let state = &mut self.spaces[space.index()];
-        state.ring.make_room();
+        state.ring.make_room(state.eliciting == 0);
         state.ring.push(number, packet, snapshot, frames);
         state.on_sent(packet.time, packet.size, packet.ack_eliciting);
         self.in_flight += u64::from(packet.size);
@@ -360,8 +362,8 @@ impl Recovery {
         // Packets that shared a datagram are due at the same time, each in its space.
         let mut tally = Tally::default();
         for space in Space::ALL {
-            let state = &mut self.spaces[space.index()];
-            if state.loss_time.is_some_and(|at| at <= now) {
+            if self.spaces[space.index()].loss_time.is_some_and(|at| at <= now) {
+                let state = &mut self.spaces[space.index()];
                 // What is found lost is sent again now; the space's probe timeout counts from there.
                 state.last_eliciting = now;
                 self.detect(now, space, rtt, context.max_ack_delay, sink, &mut tally);
@@ -387,8 +389,7 @@ impl Recovery {
             Some(_) => {}
             None => {
                 if self.trim_time().is_some_and(|at| at <= now) {
-                    self.spaces.iter_mut().for_each(SpaceState::forget);
-                    self.in_flight = 0;
+                    self.trim();
                 }
             }
         }
@@ -448,17 +449,29 @@ impl Recovery {
         self.spaces[space.index()].probes = PROBES;
     }
 
+    /// Gives the memory of sent packets back, if there is much and nothing is in flight: at the time of a timer
+    /// of its own, or whenever the connection is found to be idle.
+    pub fn trim(&mut self) {
+        if self.is_idle() && self.spaces.iter().any(|state| state.ring.is_large()) {
+            self.spaces.iter_mut().for_each(SpaceState::forget);
+            self.in_flight = 0;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.spaces.iter().all(|state| state.eliciting == 0)
+    }
+
     /// When memory of an idle connection is given back.
     fn trim_time(&self) -> Option<Time> {
-        let idle = self.spaces.iter().all(|state| state.eliciting == 0);
         let large = self.spaces.iter().any(|state| state.ring.is_large());
         let last = self.spaces.iter().map(|state| state.last_sent).max()?;
-        (idle && large).then(|| last.max(self.last_activity) + TRIM)
+        (self.is_idle() && large).then(|| last.max(self.last_activity) + TRIM)
     }
 
     /// Forgets `space`, whose keys are gone (RFC 9002, section 6.4). Nothing of it is owed any more.
     pub fn discard(&mut self, space: Space) {
-        let state = core::mem::take(&mut self.spaces[space.index()]);
+        let state = self.spaces.take(space);
         self.in_flight = self.in_flight.saturating_sub(state.bytes);
         self.backoff.reset();
     }

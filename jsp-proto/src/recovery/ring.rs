@@ -29,8 +29,9 @@ pub const CAPACITY: usize = 1 << 16;
 /// How many frames of a space are remembered.
 pub const FRAME_CAPACITY: usize = 4 * CAPACITY;
 
-/// Slots that an idle space may keep allocated: about 1 KiB with their frames.
-const SMALL: usize = 16;
+/// Slots that an idle space may keep allocated, so that a sign of life now and then allocates nothing: some
+/// 250 bytes with their frames.
+const SMALL: usize = 4;
 
 /// Where a remembered packet stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,11 @@ pub(super) struct Ring {
 }
 
 impl Ring {
+    /// A ring that begins with number 0.
+    pub(super) const fn new() -> Self {
+        Self { slots: VecDeque::new(), base: 0, oldest: 0, frames: VecDeque::new(), frames_base: 0 }
+    }
+
     /// The number after the newest packet.
     pub(super) fn next(&self) -> u64 {
         self.base + self.slots.len() as u64
@@ -307,11 +313,14 @@ impl Ring {
     }
 
     /// Makes room at the front by forgetting what is not in flight: ACK-only packets pile up when
-    /// nothing that must be acknowledged is sent.
-    pub(super) fn make_room(&mut self) {
-        while self.is_full() {
+    /// nothing that must be acknowledged is sent (`idle`), and the newest of them say all that the others
+    /// did.
+    pub(super) fn make_room(&mut self, idle: bool) {
+        while self.is_full() || idle && self.slots.len() >= SMALL {
             match self.slots.front() {
                 Some(Slot::Sent(sent)) if sent.fate == Fate::Outstanding && sent.size > 0 => break,
+                // An acknowledgement that comes late still has something to say of it.
+                Some(Slot::Sent(Sent { fate: Fate::Lost, .. })) if !self.is_full() => break,
                 Some(_) => self.pop(),
                 None => break,
             }

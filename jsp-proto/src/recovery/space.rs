@@ -13,7 +13,7 @@ const MIN_SKIP_DISTANCE: u64 = 32;
 const MAX_SILENT: u32 = 64;
 
 /// See the module's documentation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SpaceState {
     pub(super) ring: Ring,
     pub(super) largest_acked: Option<PacketNumber>,
@@ -36,7 +36,30 @@ pub(super) struct SpaceState {
     silent: u32,
 }
 
+impl Default for SpaceState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl SpaceState {
+    /// Nothing was sent yet.
+    pub(super) const fn new() -> Self {
+        Self {
+            ring: Ring::new(),
+            largest_acked: None,
+            loss_time: None,
+            eliciting: 0,
+            bytes: 0,
+            last_eliciting: Time::ZERO,
+            last_sent: Time::ZERO,
+            probes: 0,
+            run: LossRun::new(),
+            skip: None,
+            silent: 0,
+        }
+    }
+
     /// The number for the next packet. Asked twice, it answers the same.
     ///
     /// Once in a window, at random, a number is left out: a peer that acknowledges what it did not
@@ -85,7 +108,7 @@ impl SpaceState {
     /// Forgets what was sent and gives the memory back; numbers go on.
     pub(super) fn forget(&mut self) {
         self.ring.clear();
-        self.run = LossRun::default();
+        self.run = LossRun::new();
         self.loss_time = None;
         self.eliciting = 0;
         self.bytes = 0;

@@ -476,10 +476,10 @@ fn acknowledgements_alone_are_forgotten_and_ask_for_an_answer_now_and_then() {
 #[test]
 fn an_idle_connection_gives_its_memory_back_after_a_second() {
     let mut b = Bench::settled(Side::Client);
-    let sent = b.send_many(10);
-    b.wait(20).ack(&[(sent[0], sent[9])]);
+    let sent = b.send_many(3);
+    b.wait(20).ack(&[(sent[0], sent[2])]);
     b.send_in(Space::Data, 0);
-    assert!(b.timeout().is_none(), "ten packets are not worth a timer");
+    assert!(b.timeout().is_none(), "a few packets are not worth a timer");
     let sent = b.send_many(50);
     b.wait(20).ack(&[(sent[49], sent[49])]);
     while b.recovery.ack_eliciting_in_flight(Space::Data) {
