@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jsp_proto::connection::{Connection, ExportError, Stats};
 use jsp_proto::crypto::{CryptoError, Signature};
 use jsp_proto::error::AppCode;
-use jsp_proto::handshake::Identity;
+use jsp_proto::handshake::{Identity, PeerIdentity};
 use jsp_proto::ids::{ConnectionHandle, Dir, Side, StreamId};
 use jsp_proto::stream::{ClosedStream, ReadError, WriteError};
 use std::fmt;
@@ -142,8 +142,13 @@ impl<'e> ConnectionMut<'e> {
     }
 
     /// The peer's identity, which it has proved; `None` for a client that has none.
-    pub fn peer_identity(&self) -> Option<&Identity> {
+    pub fn peer_identity(&self) -> Option<PeerIdentity> {
         self.live.engine.peer_identity()
+    }
+
+    /// The same, with its public keys: only until the connection has been silent for a second, for they are large.
+    pub fn peer_keys(&self) -> Option<&Identity> {
+        self.live.engine.peer_keys()
     }
 
     /// The application protocol that was agreed on, if any was offered.

@@ -14,7 +14,8 @@ use crate::setup::Setup;
 use crate::units::{Rate, Size, Span, hex};
 use crate::url::Url;
 use cpu_time::ProcessTime;
-use jsp_driver_tokio::jsp_proto::crypto::PublicIdentity;
+use jsp_driver_tokio::jsp_proto::crypto::Algorithm;
+use jsp_driver_tokio::jsp_proto::handshake::PeerIdentity;
 use jsp_driver_tokio::{Endpoint, Identity, Stats};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, File};
@@ -31,7 +32,7 @@ const BLOCK: usize = 1 << 20;
 
 /// What the first connection has found out.
 struct Greeting {
-    identity: Option<Arc<PublicIdentity>>,
+    identity: Option<PeerIdentity>,
     handshake: Duration,
     /// Bytes of datagrams, there and back.
     bytes: [u64; 2],
@@ -89,7 +90,7 @@ pub(crate) async fn run(setup: &Setup, args: Demo) -> Result<(), Failure> {
 fn greet(link: &Link) -> Greeting {
     let path = link.connection.stats().path;
     Greeting {
-        identity: link.connection.peer_identity().map(|identity| Arc::clone(identity.public())),
+        identity: link.connection.peer_identity(),
         handshake: link.handshake,
         bytes: [path.sent_bytes, path.received_bytes],
     }
@@ -124,9 +125,9 @@ fn print(url: &Url, greeting: &Greeting, transfer: &Transfer) {
     let fingerprint = url.fingerprint.to_string();
     row("server", format_args!("{}, made for this run", url.authority()));
     row("fingerprint", &fingerprint);
-    let signatures = match identity.as_deref() {
-        Some(PublicIdentity { ml_dsa: Some(_), .. }) => "Ed25519 and ML-DSA-65, both verified",
-        Some(_) => "Ed25519, verified",
+    let signatures = match identity.map(|identity| identity.algorithm()) {
+        Some(Algorithm::Hybrid) => "Ed25519 and ML-DSA-65, both verified",
+        Some(Algorithm::Ed25519) => "Ed25519, verified",
         None => "none",
     };
     row("key exchange", "X-Wing: X25519 and ML-KEM-768");

@@ -4,7 +4,7 @@ use super::link::{Held, Link, State};
 use super::{RecvStream, SendStream};
 use jsp_proto::connection::{ExportError, Stats};
 use jsp_proto::error::{AppCode, CloseReason};
-use jsp_proto::handshake::Identity;
+use jsp_proto::handshake::{Identity, PeerIdentity};
 use jsp_proto::ids::{Dir, Side, StreamId};
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -116,8 +116,13 @@ impl Connection {
     }
 
     /// The peer's identity, which it has proved; `None` for a client that has none.
-    pub fn peer_identity(&self) -> Option<Identity> {
-        self.link.look(|state| state.engine.peer_identity().cloned())
+    pub fn peer_identity(&self) -> Option<PeerIdentity> {
+        self.link.look(|state| state.engine.peer_identity())
+    }
+
+    /// The same, with its public keys: only until the connection has been silent for a second, for they are large.
+    pub fn peer_keys(&self) -> Option<Identity> {
+        self.link.look(|state| state.engine.peer_keys().cloned())
     }
 
     /// The application protocol that was agreed on, if any was offered.

@@ -5,11 +5,13 @@ use super::idle::Idle;
 use super::output::MIN_FLIGHT;
 use super::spaces::{Level, Spaces};
 use super::tap::TapPacket;
-use super::{Connection, Counts, Event, Owed, Phase, TransportConfig, events, farewell};
+use super::{Agreed, Connection, Counts, Event, Owed, Phase, TransportConfig, events, farewell};
 use crate::cid::{CidKey, LocalIds, RemoteIds, ResetKey};
 use crate::crypto::{CryptoError, Provider, Secret, Signature, Suite};
 use crate::error::{Code, TransportError};
-use crate::handshake::{BadExport, ClientConfig, Handshake, Output, ServerConfig, export};
+use crate::handshake::{
+    BadExport, ClientConfig, Completed, Handshake, Output, PeerIdentity, ServerConfig, export,
+};
 use crate::ids::{ConnectionHandle, ConnectionId, Ecn, PacketNumber, Side, Space};
 use crate::path::Path;
 use crate::protection::{DataKeys, LevelKeys};
@@ -189,9 +191,10 @@ impl Connection {
             local_ids,
             remote_ids: RemoteIds::new(initial_dcid),
             handshake: None,
-            completed: None,
+            agreed: None,
+            peer_keys: None,
             suite: None,
-            peer: None,
+            peer_ack_delay: Duration::ZERO,
             confirmed: false,
             owed: Owed::default(),
             handshake_deadline: now + config.handshake_timeout,
@@ -257,8 +260,8 @@ impl Connection {
         context: &[u8],
         out: &mut [u8],
     ) -> Result<(), ExportError> {
-        let completed = self.completed.as_ref().ok_or(ExportError::NotEstablished)?;
-        export(&*self.provider, &completed.exporter, label, context, out)
+        let agreed = self.agreed.as_ref().ok_or(ExportError::NotEstablished)?;
+        export(&*self.provider, &agreed.exporter, label, context, out)
             .map_err(|BadExport { .. }| ExportError::TooLong)
     }
 
@@ -270,10 +273,10 @@ impl Connection {
                     self.install(space, suite, &seal, &open);
                     self.replay_deferred(now)?;
                 }
-                Output::PeerParameters(parameters) => self.on_peer_parameters(parameters)?,
+                Output::PeerParameters(parameters) => self.on_peer_parameters(&parameters)?,
                 Output::Sign(request) => self.events.push(Event::Sign(request)),
                 Output::Complete(completed) => {
-                    self.completed = Some(completed);
+                    self.agree(completed);
                     self.phase = Phase::Established;
                     self.handshake_time = Some(now - self.began);
                     self.events.push(Event::Connected);
@@ -285,6 +288,15 @@ impl Connection {
             }
         }
         Ok(())
+    }
+
+    /// Keeps of a handshake what lasts as long as the connection does, and the peer's keys until it rests.
+    fn agree(&mut self, completed: Completed) {
+        let Completed { alpn, peer, exporter, .. } = completed;
+        let alpn = alpn.map(Vec::into_boxed_slice);
+        self.agreed =
+            Some(Box::new(Agreed { alpn, peer: peer.as_ref().map(PeerIdentity::from), exporter }));
+        self.peer_keys = peer.map(Box::new);
     }
 
     fn install(&mut self, space: Space, suite: Suite, seal: &Secret, open: &Secret) {
@@ -305,7 +317,7 @@ impl Connection {
 
     /// Takes the peer's parameters, now authenticated, and checks that every connection ID that was
     /// seen in the open is the one that the peer meant (RFC 9000, section 7.3).
-    fn on_peer_parameters(&mut self, peer: Box<Parameters>) -> Result<(), TransportError> {
+    fn on_peer_parameters(&mut self, peer: &Parameters) -> Result<(), TransportError> {
         let expected = match self.side {
             Side::Client => (Some(self.original_dcid), self.peer_scid, self.retry_scid),
             Side::Server => (None, self.peer_scid, None),
@@ -321,9 +333,9 @@ impl Connection {
         }
         self.idle.negotiate(Duration::from_millis(peer.idle_timeout_ms));
         self.path.set_peer_datagram_limit(peer.max_datagram);
-        self.streams.set_peer_parameters(&peer);
+        self.streams.set_peer_parameters(peer);
         self.local_ids.set_peer_limit(peer.cid_limit);
-        self.peer = Some(peer);
+        self.peer_ack_delay = peer.max_ack_delay();
         Ok(())
     }
 

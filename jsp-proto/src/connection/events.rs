@@ -53,6 +53,11 @@ impl Events {
         self.queue.pop_front()
     }
 
+    /// Gives back the room of events that were taken.
+    pub(super) fn shrink(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     /// The last event, once all before it are gone.
     pub(super) fn pop_closed(&mut self) -> Option<Event> {
         self.queue.pop_front_if(|event| matches!(event, Event::Closed(_)))

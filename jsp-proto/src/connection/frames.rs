@@ -70,7 +70,7 @@ impl Connection {
                 self.on_peer_close(now, CloseReason::Remote { code: close.code, reason });
                 Ok(())
             }
-            Frame::HandshakeDone if self.completed.is_none() => {
+            Frame::HandshakeDone if self.agreed.is_none() => {
                 let reason = "the handshake was confirmed before it was complete";
                 Err(TransportError::new(Code::PROTOCOL_VIOLATION, reason))
             }
@@ -130,6 +130,7 @@ impl Connection {
         self.discard(Space::Initial);
         self.discard(Space::Handshake);
         self.handshake = None;
+        self.untidy = true;
         if let Some(keys) = &mut self.spaces.data_keys {
             keys.on_confirmed();
         }

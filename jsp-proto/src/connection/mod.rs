@@ -37,8 +37,8 @@ pub use stats::{Counts, Stats};
 pub use tap::{Refusal, Tap, TapFactory, TapPacket};
 
 use crate::cid::{LocalIds, RemoteIds};
-use crate::crypto::{Provider, Suite};
-use crate::handshake::{Completed, Handshake, Identity};
+use crate::crypto::{Provider, Secret, Suite};
+use crate::handshake::{Handshake, Identity, PeerIdentity};
 use crate::ids::{ConnectionHandle, ConnectionId, Side};
 use crate::path::Path;
 use crate::record::SentFrame;
@@ -46,7 +46,6 @@ use crate::recovery::Recovery;
 use crate::rng::Rng;
 use crate::stream::Streams;
 use crate::time::{Duration, Time};
-use crate::wire::parameters::Parameters;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -79,6 +78,13 @@ struct Owed {
     key_update: bool,
 }
 
+/// What a handshake leaves behind.
+struct Agreed {
+    alpn: Option<Box<[u8]>>,
+    peer: Option<PeerIdentity>,
+    exporter: Secret,
+}
+
 /// One connection of an [`Endpoint`](crate::endpoint::Endpoint).
 pub struct Connection {
     side: Side,
@@ -95,16 +101,21 @@ pub struct Connection {
     recovery: Recovery,
     path: Path,
     streams: Streams,
-    /// Whether streams may hold buffers that are empty.
+    /// Whether there may be something to give back in the next silence: buffers of streams that are empty, the
+    /// peer's keys.
     untidy: bool,
     local_ids: LocalIds,
     remote_ids: RemoteIds,
 
     /// The handshake, until it is confirmed.
     handshake: Option<Handshake>,
-    completed: Option<Completed>,
+    /// What it agreed on.
+    agreed: Option<Box<Agreed>>,
+    /// The peer's public keys, while the connection is young.
+    peer_keys: Option<Box<Identity>>,
     suite: Option<Suite>,
-    peer: Option<Box<Parameters>>,
+    /// How long the peer may hold acknowledgements back.
+    peer_ack_delay: Duration,
     confirmed: bool,
     owed: Owed,
     handshake_deadline: Time,
@@ -183,12 +194,19 @@ impl Connection {
 
     /// The application protocol that was agreed on, once connected, if any was offered.
     pub fn alpn(&self) -> Option<&[u8]> {
-        self.completed.as_ref()?.alpn.as_deref()
+        self.agreed.as_ref()?.alpn.as_deref()
     }
 
     /// The peer's verified identity, once connected; `None` for a client that has none.
-    pub fn peer_identity(&self) -> Option<&Identity> {
-        self.completed.as_ref()?.peer.as_ref()
+    pub fn peer_identity(&self) -> Option<PeerIdentity> {
+        self.agreed.as_ref()?.peer
+    }
+
+    /// The peer's verified identity with its public keys. They take 2 KB, so they are kept for a while only: from
+    /// [`Event::Connected`], when whoever wants them should ask, until the connection is confirmed and
+    /// has been silent for a second.
+    pub fn peer_keys(&self) -> Option<&Identity> {
+        self.peer_keys.as_deref()
     }
 
     /// The cipher suite, once it is negotiated.
@@ -233,7 +251,7 @@ impl Connection {
 
     /// How long the peer may hold acknowledgements back.
     fn peer_ack_delay(&self) -> Duration {
-        self.peer.as_ref().map_or(Duration::ZERO, |peer| peer.max_ack_delay())
+        self.peer_ack_delay
     }
 }
 

@@ -5,6 +5,7 @@ use crate::error::CloseReason;
 use crate::ids::Space;
 use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
+use alloc::vec::Vec;
 
 /// A connection from which nothing was heard for so long gives back what memory it does not need.
 const QUIET: Duration = Duration::from_secs(1);
@@ -81,11 +82,18 @@ impl Connection {
         }
     }
 
-    /// Gives back what the buffers of streams do not need, if that is due. What the application writes
+    /// Gives back what buffers do not need, and the peer's keys, if that is due. What the application writes
     /// into a long silence makes it due at once.
     pub(super) fn tidy(&mut self, now: Time) {
         if self.tidy_at().is_some_and(|at| at <= now) {
             self.streams.release_memory();
+            self.recovery.trim();
+            self.sent = Vec::new();
+            self.events.shrink();
+            self.rng.rest();
+            if self.confirmed {
+                self.peer_keys = None;
+            }
             self.untidy = planted::is(Bug::TimeoutInPast);
         }
     }

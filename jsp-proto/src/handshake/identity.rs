@@ -1,7 +1,7 @@
 //! Identities as configurations hold them, and which one a server shows to whom.
 
 use super::names::ServerName;
-use crate::crypto::{Fingerprint, Provider, PublicIdentity};
+use crate::crypto::{Algorithm, Fingerprint, Provider, PublicIdentity};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
@@ -27,6 +27,32 @@ impl Identity {
     /// What people pin.
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+}
+
+/// What a connection remembers of its peer's identity for as long as it lasts: the keys themselves are
+/// large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerIdentity {
+    fingerprint: Fingerprint,
+    algorithm: Algorithm,
+}
+
+impl PeerIdentity {
+    /// What people pin.
+    pub const fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// What the peer has signed with.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+impl From<&Identity> for PeerIdentity {
+    fn from(identity: &Identity) -> Self {
+        Self { fingerprint: identity.fingerprint, algorithm: identity.public.algorithm() }
     }
 }
 

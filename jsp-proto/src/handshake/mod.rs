@@ -45,7 +45,7 @@ mod tests;
 pub use assembler::Assembler;
 pub use client::Client;
 pub use config::{ClientAuth, ClientConfig, ServerConfig};
-pub use identity::{Identity, IdentitySet};
+pub use identity::{Identity, IdentitySet, PeerIdentity};
 pub use key_log::{KeyLog, label};
 pub use messages::Feature;
 pub use names::{AlpnList, BadAlpn, BadServerName, ServerName};

@@ -13,4 +13,5 @@ mod malformed;
 mod mitm;
 mod pair;
 mod permissions;
+mod size;
 mod tap;
