@@ -1,9 +1,10 @@
 //! The ordinary course of a connection: handshake, data, close.
 
 use super::pair::{Pair, client_address, closed};
-use crate::connection::Event;
+use crate::connection::{Event, TransportConfig};
 use crate::error::{AppCode, CloseReason};
 use crate::ids::Dir;
+use crate::path::MtuConfig;
 use crate::stream::ReadError;
 use crate::time::Duration;
 use alloc::vec;
@@ -156,4 +157,22 @@ fn a_probe_of_the_mtu_is_acknowledged_at_once() {
     // Six probes, a round trip of 20 ms each: holding back each acknowledgement would take twice as long.
     pair.run(MS(140));
     assert_eq!(pair.client.path.mtu(), 9000);
+}
+
+#[test]
+fn a_train_goes_on_behind_a_packet_without_room_for_the_next_stream() {
+    const SIZE: usize = 1200;
+    let transport =
+        || TransportConfig { mtu: MtuConfig::fixed(SIZE as u16), ..TransportConfig::default() };
+    let mut pair = Pair::with(transport(), transport());
+    pair.run(MS(100));
+    for _ in 0..8 {
+        let id = pair.client.open_stream(Dir::Uni).unwrap();
+        // Leaves a few bytes of a packet, too few for a piece of another stream.
+        pair.client.write(id, &[7; SIZE - 55]).unwrap();
+    }
+    let mut out = vec![0; 65_535];
+    let train = pair.client.poll_transmit(pair.now, &mut out, 64).unwrap();
+    assert_eq!((train.segment, train.len / SIZE), (SIZE, 7), "{train:?}");
+    assert!(train.len > 7 * SIZE, "the last is as long as its frame");
 }
