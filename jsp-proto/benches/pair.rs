@@ -7,6 +7,7 @@
 //! |---|---|
 //! | (nothing) | times and instructions |
 //! | `times`, `instructions` | one of them; `mib=`, `rounds=`: how much is carried, how often |
+//! | `json=FILE` | also writes what it found there |
 //! | `only=ours`, `only=quinn` | one transfer and nothing else, for a profiler; `nocipher`, `mib=` |
 //!
 //! Instructions are counted by valgrind, which does not know the widest vector instructions of
@@ -20,6 +21,7 @@ mod engine;
 
 use bulk::{Ends, bulk};
 use common::callgrind::{self, Cost};
+use common::report::Report;
 use common::{PACKET, Shielding, argument, cpu_per_unit, flag, median, number};
 use jsp_proto::crypto::Suite;
 
@@ -75,16 +77,18 @@ fn main() {
         return;
     }
     let all = !flag("times") && !flag("instructions");
+    let mut report = Report::new("pair");
     if all || flag("times") {
-        times();
+        times(&mut report);
     }
     if all || flag("instructions") {
-        instructions();
+        instructions(&mut report);
     }
+    report.write();
 }
 
 /// Processor time and the goodput that it allows: the median of rounds that take turns.
-fn times() {
+fn times(report: &mut Report) {
     println!("{:<12} {:<8} {:>8} {:>10}", "cipher", "engine", "GB/CPU-s", "ns/packet");
     for shielding in [Shielding::Aes256Gcm, Shielding::None] {
         let mut pairs = Engine::ALL.map(|engine| engine.connect(shielding));
@@ -109,6 +113,8 @@ fn times() {
             println!("{:<12} {:<8} {rate:>8.3} {each:>10.0}", shielding.name(), engine.name());
         }
         println!("{:<12} {:<8} {:>8} {:>10.3}", "", "ratio", "", medians[0] / medians[1]);
+        let what = format!("engines alone in bulk, {}, processor time of both", shielding.name());
+        report.row(&what, "ns for a packet", &[("engine", medians[0]), ("quinn", medians[1])]);
     }
 }
 
@@ -125,7 +131,7 @@ const STAGES: [(&str, &str); 7] = [
 ];
 
 /// Instructions for each packet, without a cipher: in all, on the way out, on the way in, at each step.
-fn instructions() {
+fn instructions(report: &mut Report) {
     println!("\ninstructions for each data packet, no cipher");
     print!("{:<8} {:>6} {:>6} {:>6}", "engine", "all", "out", "in");
     for (name, _) in STAGES {
@@ -147,6 +153,9 @@ fn instructions() {
     let ratio = costs[0].total / costs[1].total;
     let verdict = if ratio <= BAR { "within" } else { "beyond" };
     println!("ratio {ratio:.3}: {verdict} the bar of {BAR}");
+    let what = "engines alone in bulk, no cipher, instructions of both";
+    let values = [("engine", costs[0].total), ("quinn", costs[1].total)];
+    report.row(what, "for a packet", &values);
 }
 
 fn count(engine: Engine) -> Result<Cost, String> {

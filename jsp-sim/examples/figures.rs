@@ -24,13 +24,16 @@ const WHO: [(&str, &str, &str, Paint); 6] = [
 const PANELS: [(&str, &str, bool); 4] = [
     ("bulk", "bulk, packets of 1452 bytes", true),
     ("bulk", "bulk, packets of 1452 bytes, processor time of both sides", false),
-    ("echo", "echo of 64 bytes, sleeping, p50", false),
+    ("echo", "echo of 64 bytes, both sides sleeping, p50", false),
     ("memory", "idle connection, resident memory of both ends", false),
 ];
 
 /// The order of the table.
 const BENCHES: [&str; 8] =
     ["bulk", "echo", "handshake", "memory", "idle", "beside", "pair", "curve"];
+
+/// Rows that would make the table long: what is between the median and the tail, and beyond it.
+const LEFT_OUT: [&str; 2] = [", p90", ", p99.9"];
 
 const BEGIN: &str = "<!-- figures -->\n";
 const END: &str = "<!-- end of figures -->";
@@ -97,7 +100,8 @@ fn section(report: &Report) -> String {
         let _ = write!(out, " {name} |");
     }
     let _ = writeln!(out, " bench |\n|---|{}---|", "---:|".repeat(columns.len()));
-    for row in &report.rows {
+    let shown = |row: &&Row| !LEFT_OUT.iter().any(|end| row.what.ends_with(end));
+    for row in report.rows.iter().filter(shown) {
         let _ = write!(out, "| {}, {} |", row.what, row.unit);
         for (who, ..) in &columns {
             let value = row.values.get(*who).map_or_else(String::new, |value| short(*value));

@@ -5,6 +5,8 @@
 pub mod engine;
 pub mod ours;
 pub mod raw;
+// The engine's benches have it, too.
+#[path = "../../../jsp-proto/benches/common/report.rs"]
 pub mod report;
 pub mod tls;
 

@@ -6,6 +6,7 @@ pub(crate) mod callgrind;
 mod null;
 pub(crate) mod quinn;
 mod quinn_clear;
+pub(crate) mod report;
 
 use jsp_proto::crypto::Provider;
 use rustix::time::{ClockId, clock_gettime};
@@ -55,6 +56,9 @@ pub(crate) fn flag(name: &str) -> bool {
 pub(crate) fn argument(name: &str) -> Option<String> {
     std::env::args().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('=').map(Into::into))
 }
+
+// As other packages' benches call it.
+use argument as option;
 
 /// The same, a number.
 pub(crate) fn number(name: &str, default: u64) -> u64 {

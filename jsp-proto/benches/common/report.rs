@@ -10,18 +10,18 @@ use serde_json::{Map, Value, json};
 use std::fs;
 
 /// Rows of one bench.
-pub struct Report {
+pub(crate) struct Report {
     bench: &'static str,
     rows: Vec<Value>,
 }
 
 impl Report {
-    pub fn new(bench: &'static str) -> Self {
+    pub(crate) fn new(bench: &'static str) -> Self {
         Self { bench, rows: Vec::new() }
     }
 
     /// What was measured, in which unit, and what each of the contenders got.
-    pub fn row(&mut self, what: &str, unit: &str, values: &[(&str, f64)]) {
+    pub(crate) fn row(&mut self, what: &str, unit: &str, values: &[(&str, f64)]) {
         let values: Map<_, _> =
             values.iter().map(|(who, value)| ((*who).to_owned(), rounded(*value))).collect();
         self.rows.push(json!({ "what": what, "unit": unit, "values": values }));
@@ -29,7 +29,7 @@ impl Report {
 
     /// Puts the rows in the place of those that said the same before, in the file that `json=FILE`
     /// names; does nothing without one.
-    pub fn write(self) {
+    pub(crate) fn write(self) {
         let Some(path) = super::option("json") else { return };
         let mut all: Map<_, _> = fs::read(&path)
             .map_or_else(|_| Map::new(), |old| serde_json::from_slice(&old).unwrap());
