@@ -67,7 +67,7 @@ impl CidKey {
     /// [`MAX_SLOTS`].
     pub fn encode(&self, handle: ConnectionHandle, sequence: u16) -> ConnectionId {
         debug_assert!(handle.index < MAX_SLOTS);
-        let mut left = u32::from(self.shard.0) << SLOT_BITS | handle.index % MAX_SLOTS;
+        let mut left = (u32::from(self.shard.0) << SLOT_BITS) | (handle.index % MAX_SLOTS);
         let mut right = u32::from(handle.generation) << 16 | u32::from(sequence);
         right ^= self.round(1, left);
         left ^= self.round(2, right);

@@ -46,6 +46,7 @@ const fn kind(id: StreamId) -> usize {
     (id.0 & 3) as usize
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as maps take their keys")]
 impl Table {
     /// The state of a stream.
     pub(super) fn get(&self, id: &StreamId) -> Option<&Stream> {
