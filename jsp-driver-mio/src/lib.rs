@@ -76,7 +76,8 @@
 //! # }
 //! ```
 //!
-//! Who has nothing else to poll takes a [`Driver`], which has a loop of its own, and can spin.
+//! Who has nothing else to poll takes a [`Driver`], which has a loop of its own, and can spin. A server
+//! that needs more than one thread takes [`Shards`].
 //!
 //! # What it promises
 //!
@@ -101,19 +102,21 @@ mod identity;
 mod net;
 mod pins;
 mod provider;
+mod shards;
 mod signing;
 mod timers;
 
 pub use config::{ClientConfig, EndpointOptions, ServerConfig};
 pub use connection::ConnectionMut;
 pub use driver::Driver;
-pub use endpoint::{Door, Endpoint, Incoming};
+pub use endpoint::{Door, Endpoint, Incoming, Steered};
 pub use error::ConnectError;
 pub use event::Event;
 pub use identity::{Identity, IdentityFileError};
 pub use net::SocketOptions;
 pub use pins::{FilePins, MemoryPins};
 pub use provider::{default_provider, portable_provider, provider_by_name};
+pub use shards::Shards;
 pub use signing::{AsyncSigner, SignWith, Signing};
 
 pub use jsp_proto;

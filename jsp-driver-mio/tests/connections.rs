@@ -37,9 +37,7 @@ fn both_ends_tell_of_a_connection_first_and_of_its_end_last() {
             (_, Event::Closed(reason)) => {
                 let expected = match end {
                     End::Client => CloseReason::Local { code: AppCode(5) },
-                    End::Server => {
-                        CloseReason::Remote { code: AppCode(5), reason: "bye".into() }
-                    }
+                    End::Server => CloseReason::Remote { code: AppCode(5), reason: "bye".into() },
                 };
                 assert_eq!(format!("{reason:?}"), format!("{expected:?}"));
                 closed += 1;

@@ -3,6 +3,7 @@
 //! Each of the three is bounded, whatever arrives or is written; what is left waits for the next turn,
 //! after everything else in the caller's loop.
 
+use super::mail::{Letter, MAILBOX, Mail};
 use super::table::{Greeting, Live, Table};
 use crate::clock::Clock;
 use crate::net::{Batch, Outbox, SendOutcome, Socket};
@@ -39,6 +40,8 @@ pub(super) struct Core {
     pub(super) table: Table,
     pub(super) outbox: Outbox,
     timers: Timers,
+    /// To other shards and from them, where there are any.
+    pub(super) mail: Option<Mail>,
     rng: Rng,
     failures: u32,
     /// Whether the socket may have more to read: it tells of what arrives, not of what is left.
@@ -59,6 +62,7 @@ impl Core {
             table: Table::default(),
             outbox: Outbox::new(),
             timers: Timers::new(),
+            mail: None,
             rng,
             failures: 0,
             unread: true,
@@ -79,7 +83,7 @@ impl Core {
         &mut self,
         batch: &mut Batch,
         now: Time,
-        mut door: impl FnMut(&mut Self, Incoming),
+        door: &mut impl FnMut(&mut Self, Incoming),
     ) -> io::Result<bool> {
         let mut bytes = 0;
         for _ in 0..BATCHES {
@@ -103,7 +107,7 @@ impl Core {
             let more = batch.is_full() || Batch::MESSAGES > quinn_udp::BATCH_SIZE;
             for (message, datagrams) in batch.messages() {
                 bytes += datagrams.len();
-                self.route(now, &message.received, datagrams, message.segment, &mut door);
+                self.route(now, &message.received, datagrams, message.segment, door);
             }
             self.unread = more;
             if !more {
@@ -113,7 +117,7 @@ impl Core {
         Ok(bytes > 0)
     }
 
-    /// Leads the datagrams of a message to their connections.
+    /// Leads the datagrams of a message to their connections, and those of other shards to them.
     fn route(
         &mut self,
         now: Time,
@@ -124,14 +128,41 @@ impl Core {
     ) {
         while !bytes.is_empty() {
             let run = self.router.route_run(bytes, segment);
-            let len = run.map_or(segment, |(_, len)| len).min(bytes.len());
-            let (here, rest) = bytes.split_at_mut(len);
+            let strayed = match (&self.mail, run) {
+                (Some(_), None) => self.router.steer_run(bytes, segment),
+                _ => None,
+            };
+            let len = run.map(|(_, len)| len).or(strayed.map(|(_, len)| len)).unwrap_or(segment);
+            let (here, rest) = bytes.split_at_mut(len.min(bytes.len()));
             bytes = rest;
-            match run {
-                Some((handle, _)) => self.deliver(now, handle, meta, here, segment),
-                None => self.route_one(now, meta, here, door),
+            match (run, strayed) {
+                (Some((handle, _)), _) => self.deliver(now, handle, meta, here, segment),
+                (None, Some((shard, _))) => {
+                    if let Some(mail) = &mut self.mail {
+                        let bytes = Box::from(&*here);
+                        mail.pass_on(shard, Letter { received: *meta, segment, bytes });
+                    }
+                }
+                (None, None) => self.route_one(now, meta, here, door),
             }
         }
+    }
+
+    /// Takes what other shards have passed on. Returns whether there was anything.
+    pub(super) fn take_letters(
+        &mut self,
+        now: Time,
+        door: &mut impl FnMut(&mut Self, Incoming),
+    ) -> bool {
+        let Some(mut mail) = self.mail.take_if(|mail| mail.has_rung()) else { return false };
+        // All that are there when this begins, and no more: a mailbox is bounded.
+        let letters = std::iter::from_fn(|| mail.next()).take(MAILBOX);
+        for Letter { received, segment, mut bytes } in letters {
+            // Nothing is passed on twice.
+            self.route(now, &received, &mut bytes, segment, door);
+        }
+        self.mail = Some(mail);
+        true
     }
 
     fn deliver(

@@ -2,6 +2,7 @@
 
 use super::core::Core;
 use super::door::{self, Door, Incoming, Porch};
+use super::mail::{Mail, Steered};
 use crate::config::{ClientConfig, EndpointOptions, ServerConfig};
 use crate::connection::ConnectionMut;
 use crate::error::ConnectError;
@@ -10,12 +11,13 @@ use crate::identity::system_seed;
 use crate::net::{Batch, Socket, canonical};
 use jsp_proto::endpoint as router;
 use jsp_proto::error::{AppCode, TransportError};
-use jsp_proto::ids::ConnectionHandle;
-use jsp_proto::rng::Rng;
+use jsp_proto::ids::{ConnectionHandle, Shard};
+use jsp_proto::rng::{Rng, Seed};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
+use std::num::NonZeroU8;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,15 +44,42 @@ impl Endpoint {
     /// # Errors
     /// The address cannot be used, or the operating system has no randomness.
     pub fn bind(address: SocketAddr, options: EndpointOptions) -> io::Result<Self> {
-        let EndpointOptions { provider, reset_key, limits, backlog, socket, seed } = options;
-        let seed = seed.map_or_else(system_seed, Ok)?;
-        let config =
-            router::EndpointConfig { reset_key, limits, ..router::EndpointConfig::new(provider) };
+        let seed = options.seed.clone().map_or_else(system_seed, Ok)?;
+        Self::open(address, options, &seed, Shard::ONLY)
+    }
+
+    /// Endpoints that share an address, and pass on to each other what came to the wrong one.
+    pub(crate) fn bind_shards(
+        mut address: SocketAddr,
+        count: NonZeroU8,
+        mut options: EndpointOptions,
+    ) -> io::Result<Vec<Self>> {
+        let seed = options.seed.take().map_or_else(system_seed, Ok)?;
+        options.socket.share_address = true;
+        let mut endpoints = Vec::new();
+        for (shard, mail) in Shard::all(count).zip(Mail::for_all(count)) {
+            let mut endpoint = Self::open(address, options.clone(), &seed, shard)?;
+            endpoint.core.mail = Some(mail);
+            address = endpoint.local_addr();
+            endpoints.push(endpoint);
+        }
+        Ok(endpoints)
+    }
+
+    fn open(
+        address: SocketAddr,
+        options: EndpointOptions,
+        seed: &Seed,
+        shard: Shard,
+    ) -> io::Result<Self> {
+        let EndpointOptions { provider, reset_key, limits, backlog, socket, .. } = options;
+        let config = router::EndpointConfig { provider, reset_key, shard, limits };
         let socket = Socket::bind(address, &socket)?;
         tracing::debug!(local = %socket.local_addr(), "endpoint bound");
-        let router = router::Endpoint::new(config, &seed);
+        let router = router::Endpoint::new(config, seed);
+        let rng = Rng::new(seed, &format!("driver {}", shard.index().0));
         Ok(Self {
-            core: Core::new(socket, router, Rng::new(&seed, "driver")),
+            core: Core::new(socket, router, rng),
             porch: Porch { door: Door::Open, server: None, waiting: Default::default(), backlog },
             batch: Batch::new(),
             closed: false,
@@ -82,6 +111,11 @@ impl Endpoint {
     /// The address of the socket.
     pub fn local_addr(&self) -> SocketAddr {
         self.core.socket.local_addr()
+    }
+
+    /// What was passed on between this endpoint and the other [`Shards`](crate::Shards) of a server.
+    pub fn steered(&self) -> Steered {
+        self.core.mail.as_ref().map(|mail| mail.steered).unwrap_or_default()
     }
 
     /// How many connections there are, those that are closing included.
@@ -134,9 +168,10 @@ impl Endpoint {
         let now = self.core.clock.now();
         let Self { core, porch, batch, .. } = self;
         let expired = core.expire(now);
-        let received =
-            core.receive(batch, now, |core, incoming| porch.announce(core, now, incoming))?;
-        Ok(expired || received)
+        let mut door = |core: &mut Core, incoming| porch.announce(core, now, incoming);
+        let taken = core.take_letters(now, &mut door);
+        let received = core.receive(batch, now, &mut door)?;
+        Ok(expired || taken || received)
     }
 
     /// Sends what is due. Small writes of a turn leave together: those that fit share a datagram,
@@ -259,7 +294,8 @@ impl Source for Endpoint {
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        self.core.socket.register(registry, token, interests)
+        self.core.socket.register(registry, token, interests)?;
+        self.core.mail.as_ref().map_or(Ok(()), |mail| mail.watch(registry, token))
     }
 
     fn reregister(
@@ -268,10 +304,14 @@ impl Source for Endpoint {
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        self.core.socket.reregister(registry, token, interests)
+        self.core.socket.reregister(registry, token, interests)?;
+        self.core.mail.as_ref().map_or(Ok(()), |mail| mail.watch(registry, token))
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        if let Some(mail) = &self.core.mail {
+            mail.unwatch();
+        }
         self.core.socket.deregister(registry)
     }
 }

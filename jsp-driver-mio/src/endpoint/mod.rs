@@ -10,8 +10,10 @@
 mod core;
 mod door;
 mod handle;
+mod mail;
 mod table;
 
 pub use door::{Door, Incoming};
 pub use handle::Endpoint;
+pub use mail::Steered;
 pub(crate) use table::{Lists, Live};

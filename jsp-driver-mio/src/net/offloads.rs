@@ -20,11 +20,19 @@ pub struct SocketOptions {
     /// Whether trains of segments are handed to the kernel as one (generic segmentation offload)
     /// where it can do that. Default: yes.
     pub segmentation_offload: bool,
+    /// Whether other sockets may be bound to the same address, all of them with this option, so that
+    /// each gets a part of the senders (`SO_REUSEPORT`; nowhere but on Unix). Default: no.
+    pub share_address: bool,
 }
 
 impl Default for SocketOptions {
     fn default() -> Self {
-        Self { receive_buffer: 4 << 20, send_buffer: 4 << 20, segmentation_offload: true }
+        Self {
+            receive_buffer: 4 << 20,
+            send_buffer: 4 << 20,
+            segmentation_offload: true,
+            share_address: false,
+        }
     }
 }
 
@@ -62,6 +70,9 @@ impl Offloads {
         // As much as the kernel grants; the default still works, with more losses.
         let _ = socket.set_recv_buffer_size(options.receive_buffer);
         let _ = socket.set_send_buffer_size(options.send_buffer);
+        if options.share_address {
+            share_address(&socket)?;
+        }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         let state = UdpSocketState::new((&socket).into())?;
@@ -161,6 +172,16 @@ impl Offloads {
         };
         self.state.try_send(UdpSockRef::from(socket), &transmit)
     }
+}
+
+#[cfg(unix)]
+fn share_address(socket: &socket2::Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))]
+fn share_address(_: &socket2::Socket) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
 }
 
 fn message(meta: &RecvMeta) -> Message {
