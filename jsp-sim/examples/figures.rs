@@ -30,7 +30,7 @@ const PANELS: [(&str, &str, bool); 4] = [
 
 /// The order of the table.
 const BENCHES: [&str; 8] =
-    ["bulk", "echo", "handshake", "memory", "idle", "beside", "pair", "curve"];
+    ["bulk", "echo", "handshake", "memory", "keepalive", "beside", "pair", "curve"];
 
 /// Rows that would make the table long: what is between the median and the tail, and beyond it.
 const LEFT_OUT: [&str; 2] = [", p90", ", p99.9"];

@@ -5,8 +5,8 @@
 //! costs depends on how many come in a second, and so 10,000 connections with 3 s stand for 100,000
 //! with 30 s. The latter are `connections=100000 keep_alive=30`; their handshakes take about a minute.
 //!
-//! `cargo bench -p jsp-driver-tokio --bench idle -- [connections=10000] [keep_alive=3] [seconds=10] [only=NAME]
-//! [json=FILE]`
+//! `cargo bench -p jsp-driver-tokio --bench keepalive -- [connections=10000] [keep_alive=3] [seconds=10]
+//! [only=NAME] [json=FILE]`
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
 mod common;
@@ -83,7 +83,7 @@ fn main() {
     }
     let mut values: Vec<_> = ours.iter().map(|(who, ours)| (*who, each(ours.cpu))).collect();
     values.push(("raw", each(raw)));
-    let mut report = Report::new("idle");
+    let mut report = Report::new("keepalive");
     let what = format!("{} idle connections, server's processor time", load.connections);
     report.row(&what, "us for a keep-alive", &values);
     let memory: Vec<_> = ours.iter().map(|(who, ours)| (*who, ours.bytes / 1024.0)).collect();
