@@ -45,6 +45,8 @@ pub enum SentFrame {
     NewConnectionId(u64),
     /// The connection ID of this sequence number was retired.
     RetireConnectionId(u64),
+    /// The request of this sequence number for another frequency of acknowledgements.
+    AckFrequency(u64),
     /// The handshake was confirmed.
     HandshakeDone,
 }

@@ -17,8 +17,8 @@ use jsp_proto::ids::{ConnectionId, Dir, PacketNumber, Side, Space, StreamId, Ver
 use jsp_proto::rng::{Rng, Seed};
 use jsp_proto::time::Duration;
 use jsp_proto::wire::frame::{
-    AckFrame, AppCloseFrame, EcnCounts, Frame, Frames, NewConnectionId, ResetToken, StreamFrame,
-    StreamHeader, TransportCloseFrame,
+    AckFrame, AckFrequencyFrame, AppCloseFrame, EcnCounts, Frame, Frames, NewConnectionId,
+    ResetToken, StreamFrame, StreamHeader, TransportCloseFrame,
 };
 use jsp_proto::wire::header::{Kind, encode_long, encode_short, put_version_and_ids, set_length};
 use jsp_proto::wire::parameters::Parameters;
@@ -103,6 +103,13 @@ fn control() -> Vec<u8> {
         }),
         Frame::RetireConnectionId(1),
         Frame::HandshakeDone,
+        Frame::AckFrequency(AckFrequencyFrame {
+            sequence: 1,
+            threshold: 300,
+            max_delay_micros: 20_000,
+            reordering: 1,
+        }),
+        Frame::ImmediateAck,
         Frame::Padding(5),
     ])
 }
@@ -150,6 +157,7 @@ fn parameters() -> Vec<u8> {
         max_streams: [100, 100],
         max_ack_delay_ms: 10,
         cid_limit: 8,
+        min_ack_delay_micros: Some(1000),
     };
     let mut out = Vec::new();
     parameters.encode(&mut out, 3).unwrap();

@@ -172,6 +172,7 @@ fn shows(bug: Bug) -> bool {
             for (offset, data) in [(0, b"abcd"), (2, b"cdef")] {
                 let frame = StreamFrame { id, offset: Some(offset), fin: false, data };
                 streams.on_stream(Time::ZERO, MS(10), &frame).unwrap();
+                streams.settle();
             }
             streams.peek(id).unwrap().data != b"abcdef"
         }

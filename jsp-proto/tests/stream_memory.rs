@@ -39,14 +39,19 @@ fn carry(from: &mut Streams, to: &mut Streams, now: Time, sent: &mut Vec<SentFra
     let len = w.len();
     for frame in Frames::new(&bytes[..len]) {
         match frame.unwrap().1 {
-            Frame::Stream(frame) => to.on_stream(now, RTT, &frame).unwrap(),
+            Frame::Stream(frame) => {
+                to.on_stream(now, RTT, &frame).unwrap();
+                to.settle();
+            }
             Frame::MaxData(max) => to.on_max_data(max),
             Frame::MaxStreamData { id, max } => to.on_max_stream_data(id, max).unwrap(),
             _ => {}
         }
     }
     for frame in sent.drain(..) {
-        from.on_acked(&frame);
+        if let SentFrame::Stream { id, start, len, fin } = frame {
+            from.on_data_acked(id, start..start + u64::from(len), fin);
+        }
     }
     len > 0
 }
@@ -114,6 +119,7 @@ fn peak<'a>(attack: impl Fn(u64) -> StreamFrame<'a>, frames: u64) -> isize {
     for n in 0..frames {
         // The connection would end with the first error; streams must be safe even after it.
         let _ = server.on_stream(Time::ZERO, RTT, &attack(n));
+        server.settle();
     }
     counting::peak() - before
 }

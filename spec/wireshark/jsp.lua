@@ -31,7 +31,7 @@ local PARAMETERS = {
     [0x00] = "original_dcid", [0x01] = "idle_timeout", [0x02] = "reset_token", [0x03] = "max_datagram",
     [0x04] = "max_data", [0x05] = "stream_bidi_local", [0x06] = "stream_bidi_remote",
     [0x07] = "stream_uni", [0x08] = "streams_bidi", [0x09] = "streams_uni", [0x0b] = "ack_delay",
-    [0x0e] = "cid_limit", [0x0f] = "initial_scid", [0x10] = "retry_scid",
+    [0x0e] = "cid_limit", [0x0f] = "initial_scid", [0x10] = "retry_scid", [0x11] = "min_ack_delay",
 }
 local INTEGER_PARAMETERS = {}
 for id, name in pairs(PARAMETERS) do
@@ -105,6 +105,10 @@ field("ack.range", TEXT, "Acknowledged")
 field("ack.ect0", U64, "ECT(0) count")
 field("ack.ect1", U64, "ECT(1) count")
 field("ack.ce", U64, "ECN-CE count")
+field("ack_frequency.sequence", U64, "Sequence number")
+field("ack_frequency.threshold", U64, "Ack-eliciting threshold")
+field("ack_frequency.max_delay", U64, "Requested max ack delay (us)")
+field("ack_frequency.reordering", U64, "Reordering threshold")
 field("crypto.offset", U64, "Offset")
 field("crypto.length", U64, "Length")
 field("crypto.data", BYTES, "Data")
@@ -589,6 +593,8 @@ local FRAMES = {
     [0x04] = { "RESET_STREAM", "CS", integers("stream.id", "stream.error", "stream.final_size") },
     [0x05] = { "STOP_SENDING", "CS", integers("stream.id", "stream.error") },
     [0x06] = { "CRYPTO", "IH", crypto },
+    [0x07] = { "ACK_FREQUENCY", "CS", integers("ack_frequency.sequence", "ack_frequency.threshold",
+        "ack_frequency.max_delay", "ack_frequency.reordering") },
     [0x10] = { "MAX_DATA", "CS", integers("max_data") },
     [0x11] = { "MAX_STREAM_DATA", "CS", integers("stream.id", "max_stream_data") },
     [0x12] = { "MAX_STREAMS bidirectional", "CS", streams_limit },
@@ -602,6 +608,7 @@ local FRAMES = {
     [0x1c] = { "CONNECTION_CLOSE", "IHCS", connection_close },
     [0x1d] = { "APPLICATION_CLOSE", "CS", application_close },
     [0x1e] = { "HANDSHAKE_DONE", "S", nothing },
+    [0x1f] = { "IMMEDIATE_ACK", "CS", nothing },
 }
 local STREAM = { "STREAM", "CS", stream }
 

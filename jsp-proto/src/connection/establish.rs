@@ -15,7 +15,7 @@ use crate::handshake::{
 use crate::ids::{ConnectionHandle, ConnectionId, Ecn, PacketNumber, Side, Space};
 use crate::path::Path;
 use crate::protection::{DataKeys, LevelKeys};
-use crate::recovery::{Recovery, Stage, TimerContext};
+use crate::recovery::{Arrivals, MIN_ACK_DELAY, Recovery, Stage, TimerContext};
 use crate::rng::{Rng, Seed};
 use crate::stream::Streams;
 use crate::time::{Duration, Time};
@@ -128,7 +128,7 @@ impl Connection {
         connection.peer_scid = Some(flight.scid);
         connection.retry_scid = flight.retry_scid;
         connection.remote_ids.set_first(flight.scid);
-        connection.path.on_received(flight.received);
+        connection.path.on_received(flight.received, 1);
         if flight.validated {
             connection.path.validate();
         }
@@ -144,13 +144,12 @@ impl Connection {
         let config = Arc::clone(config);
         let handshake = Handshake::server(config, rng, parameters, original, retried);
         connection.handshake = Some(handshake);
-        let delay = connection.config.max_ack_delay;
         if let Some(inbound) = connection.spaces.inbound(Space::Initial) {
             for &(number, ecn) in &flight.packets {
                 inbound.window.commit(number);
-                let arrival =
-                    super::spaces::Arrival { number, ack_eliciting: true, in_order: true, ecn };
-                inbound.on_packet(now, arrival, delay);
+                let mut arrived = Arrivals::default();
+                arrived.add(number, number, true);
+                inbound.acks.on_received(now, &arrived, ecn);
             }
         }
         if let Some(handshake) = &mut connection.handshake {
@@ -181,13 +180,12 @@ impl Connection {
             rng: Rng::new(&seed, "connection"),
             now,
             began: now,
-            spaces: Spaces::new(keys),
+            spaces: Spaces::new(keys, config.max_ack_delay),
             recovery: Recovery::new(side, now),
             path: Path::new(&config.path(), now, remote, local, side == Side::Client),
             streams: Streams::new(side, config.streams.clone()),
             untidy: false,
             datagram: 0,
-            largest_datagram: 0,
             local_ids,
             remote_ids: RemoteIds::new(initial_dcid),
             handshake: None,
@@ -233,6 +231,9 @@ impl Connection {
             idle_timeout_ms: self.config.idle_timeout.map_or(0, |t| t.as_millis() as u64),
             max_ack_delay_ms: self.config.max_ack_delay.as_millis() as u64,
             cid_limit: crate::cid::MAX_ACTIVE as u64,
+            min_ack_delay_micros: Some(
+                MIN_ACK_DELAY.min(self.config.max_ack_delay).as_micros() as u64
+            ),
             ..Parameters::default()
         };
         self.config.streams.announce(&mut parameters);
@@ -333,6 +334,8 @@ impl Connection {
         }
         self.idle.negotiate(Duration::from_millis(peer.idle_timeout_ms));
         self.path.set_peer_datagram_limit(peer.max_datagram);
+        let min_ack_delay = peer.min_ack_delay_micros.map(Duration::from_micros);
+        self.path.frequency_mut().set_peer(peer.max_ack_delay(), min_ack_delay);
         self.streams.set_peer_parameters(peer);
         self.local_ids.set_peer_limit(peer.cid_limit);
         self.peer_ack_delay = peer.max_ack_delay();
@@ -389,6 +392,7 @@ impl Connection {
         };
         TimerContext {
             max_ack_delay: self.peer_ack_delay(),
+            acks: self.path.frequency().policy(),
             stage,
             peer_validated_address: self.side == Side::Server
                 || self.confirmed

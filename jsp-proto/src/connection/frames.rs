@@ -5,15 +5,17 @@ use super::{Connection, Event};
 use crate::cid::{LocalIds, RemoteIds};
 use crate::error::{CloseReason, Code, TransportError};
 use crate::handshake::Handshake;
-use crate::ids::{PacketNumber, Side, Space};
+use crate::ids::{PacketNumber, Side, Space, StreamId};
+use crate::path::AckFrequency;
 use crate::planted::{self, Bug};
 use crate::record::SentFrame;
 use crate::recovery::Sink;
 use crate::stream::Streams;
 use crate::time::Time;
-use crate::wire::frame::{AckFrame, Frame};
+use crate::wire::frame::{AckFrame, Frame, StreamFrame};
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::ops::Range;
 
 impl Connection {
     pub(super) fn on_frame(
@@ -34,9 +36,14 @@ impl Connection {
                 // The handshake is over: this is a copy of what was answered long ago.
                 None => Ok(()),
             },
-            Frame::Stream(ref frame) => {
-                self.untidy = true;
-                self.streams.on_stream(now, self.path.rtt().smoothed(), frame)
+            Frame::Stream(ref frame) => self.on_stream(now, frame),
+            Frame::AckFrequency(ref frame) => {
+                self.spaces.data.acks.on_request(frame, self.config.max_ack_delay);
+                Ok(())
+            }
+            Frame::ImmediateAck => {
+                self.spaces.data.acks.on_immediate(now);
+                Ok(())
             }
             Frame::ResetStream { id, code, final_size } => {
                 self.streams.on_reset_stream(id, code, final_size)
@@ -81,6 +88,16 @@ impl Connection {
         }
     }
 
+    /// STREAM; [`Streams::settle`] follows at the end of the batch.
+    pub(super) fn on_stream(
+        &mut self,
+        now: Time,
+        frame: &StreamFrame<'_>,
+    ) -> Result<(), TransportError> {
+        self.untidy = true;
+        self.streams.on_stream(now, self.path.rtt().smoothed(), frame)
+    }
+
     fn on_ack(
         &mut self,
         now: Time,
@@ -106,6 +123,7 @@ impl Connection {
     pub(super) fn fates(
         &mut self,
     ) -> ((&mut crate::recovery::Recovery, &mut crate::rtt::Rtt), Fates<'_>) {
+        let (rtt, frequency) = self.path.measures();
         let fates = Fates {
             handshake: &mut self.handshake,
             streams: &mut self.streams,
@@ -113,9 +131,11 @@ impl Connection {
             remote_ids: &mut self.remote_ids,
             spaces: &mut self.spaces,
             handshake_done_owed: &mut self.owed.handshake_done,
+            frequency,
             tap: &mut self.tap,
+            run: None,
         };
-        ((&mut self.recovery, self.path.rtt_mut()), fates)
+        ((&mut self.recovery, rtt), fates)
     }
 
     fn on_peer_close(&mut self, now: Time, reason: CloseReason) {
@@ -146,7 +166,46 @@ pub(super) struct Fates<'a> {
     remote_ids: &'a mut RemoteIds,
     spaces: &'a mut super::spaces::Spaces,
     handshake_done_owed: &'a mut bool,
+    frequency: &'a mut AckFrequency,
     tap: &'a mut Option<Box<dyn Tap>>,
+    /// What was acknowledged of a stream and not yet told to it.
+    run: Option<AckedRun>,
+}
+
+/// STREAM frames that touch, of the packets that one ACK acknowledges: a transfer's packets hold one piece of
+/// the stream after the other, and the stream is told of them once.
+struct AckedRun {
+    id: StreamId,
+    range: Range<u64>,
+    fin: bool,
+}
+
+impl AckedRun {
+    /// Adds a frame, if it touches. Packets come in descending order, the frames of each in ascending order.
+    fn extend(&mut self, id: StreamId, range: &Range<u64>, fin: bool) -> bool {
+        let below = range.end == self.range.start;
+        let touches = self.id == id && (below || range.start == self.range.end);
+        if touches {
+            self.range = self.range.start.min(range.start)..self.range.end.max(range.end);
+            self.fin |= fin;
+        }
+        touches
+    }
+}
+
+impl Fates<'_> {
+    fn data_acked(&mut self, id: StreamId, range: Range<u64>, fin: bool) {
+        if !self.run.as_mut().is_some_and(|run| run.extend(id, &range, fin)) {
+            self.tell_run();
+            self.run = Some(AckedRun { id, range, fin });
+        }
+    }
+
+    fn tell_run(&mut self) {
+        if let Some(AckedRun { id, range, fin }) = self.run.take() {
+            self.streams.on_data_acked(id, range, fin);
+        }
+    }
 }
 
 impl Sink for Fates<'_> {
@@ -163,19 +222,28 @@ impl Sink for Fates<'_> {
                 }
             }
             SentFrame::RetireConnectionId(sequence) => self.remote_ids.on_retire_acked(sequence),
-            SentFrame::NewConnectionId(_) | SentFrame::HandshakeDone => {}
-            SentFrame::Stream { .. }
-            | SentFrame::ResetStream(_)
+            SentFrame::Stream { id, start, len, fin } => {
+                self.data_acked(id, start..start + u64::from(len), fin);
+            }
+            SentFrame::ResetStream(id) => self.streams.on_reset_acked(id),
+            SentFrame::AckFrequency(sequence) => self.frequency.on_acked(sequence),
+            SentFrame::NewConnectionId(_)
+            | SentFrame::HandshakeDone
             | SentFrame::StopSending(_)
             | SentFrame::MaxData
             | SentFrame::MaxStreamData(_)
-            | SentFrame::MaxStreams(_) => self.streams.on_acked(&frame),
+            | SentFrame::MaxStreams(_) => {}
         }
+    }
+
+    fn acked_all(&mut self) {
+        self.tell_run();
     }
 
     fn lost(&mut self, space: Space, frame: SentFrame) {
         match frame {
             SentFrame::Ack(_) => {}
+            SentFrame::AckFrequency(sequence) => self.frequency.on_lost(sequence),
             SentFrame::Crypto { start, len } => {
                 if let Some(handshake) = self.handshake
                     && !(planted::is(Bug::HandshakeStuck) && handshake.side() == Side::Server)

@@ -1,17 +1,19 @@
 //! Datagrams in: coalesced packets are split, opened in place and processed.
 
+use super::batch::{Batch, GROUP, Masks};
 use super::deferred::Deferred;
-use super::spaces::Arrival;
+use super::spaces::Spaces;
 use super::tap::{Refusal, TapPacket};
 use super::{Connection, Phase};
 use crate::error::{CloseReason, Code, TransportError};
 use crate::ids::{ConnectionId, PacketNumber, PathId, Side, Space, Version};
-use crate::protection::{OpenError, Opened, verify_retry};
+use crate::protection::{HeaderMask, OpenError, Opened, verify_retry};
 use crate::record::Received;
+use crate::recovery::Arrivals;
 use crate::time::Time;
 use crate::wire::Reader;
 use crate::wire::frame::{Frames, RESET_TOKEN_LEN};
-use crate::wire::header::{Kind, LONG, Packet, Protected};
+use crate::wire::header::{Kind, LONG, Packet, Protected, SHORT_NUMBER_AT, short_destination};
 use crate::wire::permission::permitted;
 use core::ops::Range;
 
@@ -31,10 +33,9 @@ impl Connection {
         segment: usize,
     ) {
         let now = self.clock(now);
-        for datagram in bytes.chunks_mut(segment.max(1)) {
-            if let Err(error) = self.handle_datagram(now, meta, datagram) {
-                self.fail(now, error);
-            }
+        let segment = segment.max(1);
+        if meta.remote == self.path.remote() {
+            self.handle_batch(now, meta, bytes, segment);
         }
         // A sample of the round-trip time may shorten the probe timeout so far that it is over.
         if self.next_timeout().is_some_and(|at| at <= now) {
@@ -42,17 +43,64 @@ impl Connection {
         }
     }
 
+    fn handle_batch(&mut self, now: Time, meta: &Received, bytes: &mut [u8], segment: usize) {
+        let mut batch = Batch::new(now, meta);
+        if self.phase != Phase::Drained {
+            self.path.on_received(bytes.len(), bytes.len().div_ceil(segment));
+        }
+        for group in bytes.chunks_mut(segment.saturating_mul(GROUP)) {
+            let keys = self.spaces.data_keys.as_ref();
+            let masks = keys.map_or(Masks::NONE, |keys| Masks::new(keys, group, segment));
+            for (index, datagram) in group.chunks_mut(segment).enumerate() {
+                if self.phase == Phase::Drained {
+                    break;
+                }
+                if let Err(error) = self.handle_datagram(&mut batch, datagram, masks.get(index)) {
+                    self.fail(now, error);
+                }
+            }
+        }
+        self.settle(&batch);
+    }
+
+    /// Does what a batch's packets ask for once.
+    fn settle(&mut self, batch: &Batch<'_>) {
+        if batch.packets() > 0 {
+            self.idle.on_received(batch.now);
+            self.counts.packets_received += batch.packets();
+        }
+        self.spaces.data.acks.on_received(batch.now, batch.arrived(), batch.meta.ecn);
+        self.streams.settle();
+    }
+
+    /// Takes a datagram: a packet with a short header, whose header's `mask` may be known, or what else there is.
     fn handle_datagram(
         &mut self,
-        now: Time,
-        meta: &Received,
+        batch: &mut Batch<'_>,
+        datagram: &mut [u8],
+        mask: Option<HeaderMask>,
+    ) -> Result<(), TransportError> {
+        self.datagram = datagram.len();
+        let Some(dcid) = short_destination(datagram).copied() else {
+            return self.handle_coalesced(batch, datagram);
+        };
+        if !batch.is_known(&dcid) {
+            if !self.is_local_id(&ConnectionId::from(dcid)) {
+                // A reset carries no ID of ours.
+                self.check_reset(datagram);
+                return Ok(());
+            }
+            batch.set_known(dcid);
+        }
+        self.handle_data(batch, datagram, mask)
+    }
+
+    /// Takes a datagram of packets with long headers; the last may have a short one.
+    fn handle_coalesced(
+        &mut self,
+        batch: &mut Batch<'_>,
         datagram: &mut [u8],
     ) -> Result<(), TransportError> {
-        if self.phase == Phase::Drained || meta.remote != self.path.remote() {
-            return Ok(());
-        }
-        self.path.on_received(datagram.len());
-        self.datagram = datagram.len();
         let mut rest = datagram;
         let mut first_dcid = None;
         while !rest.is_empty() {
@@ -67,7 +115,7 @@ impl Connection {
                     let dcid = *first_dcid.get_or_insert(protected.dcid);
                     let (packet, behind) = rest.split_at_mut(protected.end);
                     if dcid == protected.dcid {
-                        self.handle_packet(now, meta, &protected, packet)?;
+                        self.handle_packet(batch, &protected, packet)?;
                     }
                     rest = behind;
                 }
@@ -91,8 +139,7 @@ impl Connection {
 
     fn handle_packet(
         &mut self,
-        now: Time,
-        meta: &Received,
+        batch: &mut Batch<'_>,
         protected: &Protected,
         packet: &mut [u8],
     ) -> Result<(), TransportError> {
@@ -101,34 +148,99 @@ impl Connection {
             self.check_reset(packet);
             return Ok(());
         }
+        if protected.kind == Kind::Data {
+            return self.handle_data(batch, packet, None);
+        }
         let token = self.side == Side::Client && !protected.token.is_empty();
-        if protected.kind != Kind::Data && (token || self.is_foreign(&protected.scid)) {
+        if token || self.is_foreign(&protected.scid) {
             return Ok(());
         }
-        let trailer = reset_trailer(packet);
-        let expected = self.spaces.inbound_ref(protected.kind.space());
-        let largest = expected.and_then(|inbound| inbound.window.largest());
-        match self.open(now, protected, packet) {
-            Ok(Opened { number, payload }) => {
-                self.show_opened(now, protected.kind, number, packet, &payload);
+        match self.open(protected, packet) {
+            Ok((Opened { number, payload }, expected)) => {
+                self.show_opened(batch.now, protected.kind, number, packet, &payload);
                 let Some(payload) = packet.get(payload) else { return Ok(()) };
-                let in_order = largest.map_or(0, |largest| largest.0 + 1) == number.0;
-                self.counts.packets_received += 1;
-                self.on_packet(now, meta, protected, number, in_order, payload)
+                batch.on_opened();
+                self.on_handshake_packet(batch, protected, number, expected, payload)
             }
-            Err(OpenError::Fatal(error)) => Err(error),
-            Err(refused @ (OpenError::Drop | OpenError::Duplicate)) => {
-                if protected.kind == Kind::Data && self.is_reset(packet.len(), trailer) {
-                    self.on_stateless_reset();
-                } else if self.awaits_keys(protected.kind) && self.deferred.push(packet, meta) {
-                    self.counts.packets_deferred += 1;
-                } else {
-                    self.counts.packets_refused += 1;
-                    self.show_refused(now, protected.kind, refused);
+            Err(error) => self.on_unopened(batch, protected.kind, error, packet, None),
+        }
+    }
+
+    /// Opens a packet with a long header; the number after the largest before it comes along.
+    fn open(
+        &mut self,
+        protected: &Protected,
+        packet: &mut [u8],
+    ) -> Result<(Opened, PacketNumber), OpenError> {
+        if protected.kind == Kind::Early {
+            return Err(OpenError::Drop);
+        }
+        let level = self.spaces.level(protected.kind.space()).ok_or(OpenError::Drop)?;
+        let expected = level.inbound.window.expected();
+        let opened = level.keys.open(&mut level.inbound.window, packet, protected.number_at)?;
+        Ok((opened, expected))
+    }
+
+    /// Takes a packet with a short header that is addressed to this connection.
+    fn handle_data(
+        &mut self,
+        batch: &mut Batch<'_>,
+        packet: &mut [u8],
+        mask: Option<HeaderMask>,
+    ) -> Result<(), TransportError> {
+        // The last bytes of a stateless reset, kept because opening may overwrite them.
+        let trailer = packet.last_chunk().copied();
+        let Spaces { data_keys, data, .. } = &mut self.spaces;
+        let expected = data.window.expected();
+        let opened = match (data_keys, mask) {
+            (Some(keys), Some(mask)) => {
+                let (window, at) = (&mut data.window, SHORT_NUMBER_AT);
+                keys.open_masked(batch.now, PathId(0), window, packet, at, mask)
+            }
+            (Some(keys), None) => {
+                keys.open(batch.now, PathId(0), &mut data.window, packet, SHORT_NUMBER_AT)
+            }
+            (None, _) => Err(OpenError::Drop),
+        };
+        match opened {
+            Ok(Opened { number, payload }) => {
+                if self.tap.is_some() {
+                    self.show_opened(batch.now, Kind::Data, number, packet, &payload);
                 }
-                Ok(())
+                let Some(payload) = packet.get(payload) else { return Ok(()) };
+                batch.on_opened();
+                self.on_data_packet(batch, number, expected, payload)
+            }
+            Err(error) => self.on_unopened(batch, Kind::Data, error, packet, trailer),
+        }
+    }
+
+    /// A packet that did not open. `trailer`: its last bytes as they came, where they may be a stateless reset.
+    #[cold]
+    fn on_unopened(
+        &mut self,
+        batch: &Batch<'_>,
+        kind: Kind,
+        error: OpenError,
+        packet: &[u8],
+        trailer: Option<[u8; RESET_TOKEN_LEN]>,
+    ) -> Result<(), TransportError> {
+        match error {
+            OpenError::Fatal(error) => return Err(error),
+            OpenError::Drop | OpenError::Duplicate if self.is_reset(packet.len(), trailer) => {
+                self.on_stateless_reset();
+            }
+            OpenError::Drop | OpenError::Duplicate
+                if self.awaits_keys(kind) && self.deferred.push(packet, batch.meta) =>
+            {
+                self.counts.packets_deferred += 1;
+            }
+            refused @ (OpenError::Drop | OpenError::Duplicate) => {
+                self.counts.packets_refused += 1;
+                self.show_refused(batch.now, kind, refused);
             }
         }
+        Ok(())
     }
 
     /// Shows the tap, if there is one, a packet that was opened: authentic and new.
@@ -163,28 +275,6 @@ impl Connection {
         }
     }
 
-    fn open(
-        &mut self,
-        now: Time,
-        protected: &Protected,
-        packet: &mut [u8],
-    ) -> Result<Opened, OpenError> {
-        let at = protected.number_at;
-        match protected.kind {
-            Kind::Early => Err(OpenError::Drop),
-            Kind::Data => {
-                let keys = self.spaces.data_keys.as_mut().ok_or(OpenError::Drop)?;
-                // The server learns nothing from 1-RTT packets before the client's Finished.
-                keys.open(now, PathId(0), &mut self.spaces.data.window, packet, at)
-            }
-            Kind::Initial | Kind::Handshake => {
-                let space = protected.kind.space();
-                let level = self.spaces.level(space).ok_or(OpenError::Drop)?;
-                level.keys.open(&mut level.inbound.window, packet, at)
-            }
-        }
-    }
-
     /// Whether packets of this kind will be readable later.
     fn awaits_keys(&self, kind: Kind) -> bool {
         match kind {
@@ -199,7 +289,10 @@ impl Connection {
         for _ in 0..self.deferred.len() {
             let Some((mut bytes, meta)) = self.deferred.pop() else { break };
             if let Ok(Packet::Protected(protected)) = Packet::parse(&bytes) {
-                self.handle_packet(now, &meta, &protected, &mut bytes)?;
+                let mut batch = Batch::new(now, &meta);
+                let outcome = self.handle_packet(&mut batch, &protected, &mut bytes);
+                self.settle(&batch);
+                outcome?;
             }
         }
         if self.spaces.data_keys.is_some() {
@@ -208,30 +301,72 @@ impl Connection {
         Ok(())
     }
 
-    fn on_packet(
+    /// Takes an Initial or a Handshake packet.
+    fn on_handshake_packet(
         &mut self,
-        now: Time,
-        meta: &Received,
+        batch: &Batch<'_>,
         protected: &Protected,
         number: PacketNumber,
-        in_order: bool,
+        expected: PacketNumber,
         payload: &[u8],
     ) -> Result<(), TransportError> {
-        let space = protected.kind.space();
-        self.on_authentic(now, protected);
+        let (now, space) = (batch.now, protected.kind.space());
+        self.on_authentic(protected);
+        let Some(ack_eliciting) = self.on_payload(now, space, payload)? else { return Ok(()) };
+        if let Some(inbound) = self.spaces.inbound(space) {
+            let mut arrived = Arrivals::default();
+            arrived.add(number, expected, ack_eliciting);
+            inbound.acks.on_received(now, &arrived, batch.meta.ecn);
+        }
+        self.drive_handshake(now)
+    }
+
+    /// Takes a Data packet.
+    fn on_data_packet(
+        &mut self,
+        batch: &mut Batch<'_>,
+        number: PacketNumber,
+        expected: PacketNumber,
+        payload: &[u8],
+    ) -> Result<(), TransportError> {
+        if let Some(ack_eliciting) = self.on_payload(batch.now, Space::Data, payload)? {
+            batch.on_data(number, expected, ack_eliciting);
+        }
+        Ok(())
+    }
+
+    /// Takes a packet's frames; tells whether it is ack-eliciting, or `None` if the connection is not open, or not
+    /// any more.
+    fn on_payload(
+        &mut self,
+        now: Time,
+        space: Space,
+        payload: &[u8],
+    ) -> Result<Option<bool>, TransportError> {
         match self.phase {
             Phase::Handshake | Phase::Established => {}
             Phase::Closing => {
                 self.on_packet_while_closing(now, payload);
-                return Ok(());
+                return Ok(None);
             }
-            Phase::Draining | Phase::Drained => return Ok(()),
+            Phase::Draining | Phase::Drained => return Ok(None),
         }
         if payload.is_empty() {
             return Err(TransportError::new(Code::PROTOCOL_VIOLATION, "packet without frames"));
         }
         let mut ack_eliciting = false;
-        for frame in Frames::new(payload) {
+        let mut frames = Frames::new(payload);
+        loop {
+            // Either side may send STREAM frames in Data packets, and in no others.
+            if space == Space::Data
+                && let Some(frame) = frames.next_stream()
+            {
+                let (kind, frame) = frame?;
+                self.on_stream(now, &frame).map_err(|error| error.in_frame(kind))?;
+                ack_eliciting = true;
+                continue;
+            }
+            let Some(frame) = frames.next() else { break };
             let (kind, frame) = frame?;
             if !permitted(kind, space, self.side.peer()) {
                 let error = TransportError::new(Code::PROTOCOL_VIOLATION, "frame not allowed here");
@@ -240,28 +375,14 @@ impl Connection {
             ack_eliciting |= frame.is_ack_eliciting();
             self.on_frame(now, space, &frame).map_err(|error| error.in_frame(kind))?;
             if !self.phase.is_open() {
-                return Ok(());
+                return Ok(None);
             }
         }
-        let max_ack_delay = self.config.max_ack_delay;
-        if let Some(inbound) = self.spaces.inbound(space) {
-            // What is larger than anything before it is a probe of the path's MTU. It fills the sender's
-            // window for nothing until it is acknowledged, which is therefore not held back.
-            let probe = self.datagram > self.largest_datagram;
-            self.largest_datagram = self.largest_datagram.max(self.datagram);
-            let in_order = in_order && !probe;
-            let arrival = Arrival { number, ack_eliciting, in_order, ecn: meta.ecn };
-            inbound.on_packet(now, arrival, max_ack_delay);
-        }
-        if space != Space::Data {
-            self.drive_handshake(now)?;
-        }
-        Ok(())
+        Ok(Some(ack_eliciting))
     }
 
-    /// What an authentic packet proves, whatever it holds.
-    fn on_authentic(&mut self, now: Time, protected: &Protected) {
-        self.idle.on_received(now);
+    /// What an authentic packet of the handshake proves, whatever it holds.
+    fn on_authentic(&mut self, protected: &Protected) {
         match (self.side, protected.kind) {
             (Side::Client, Kind::Initial) if self.peer_scid.is_none() => {
                 self.peer_scid = Some(protected.scid);
@@ -324,7 +445,7 @@ impl Connection {
 
     fn check_reset(&mut self, packet: &[u8]) {
         let short = packet.first().is_some_and(|first| first & LONG == 0);
-        if short && self.is_reset(packet.len(), reset_trailer(packet)) {
+        if short && self.is_reset(packet.len(), packet.last_chunk().copied()) {
             self.on_stateless_reset();
         }
     }
@@ -338,9 +459,4 @@ impl Connection {
             self.end(CloseReason::StatelessReset);
         }
     }
-}
-
-/// The last bytes of a packet, kept because opening it may overwrite them.
-fn reset_trailer(packet: &[u8]) -> Option<[u8; RESET_TOKEN_LEN]> {
-    packet.last_chunk().copied()
 }

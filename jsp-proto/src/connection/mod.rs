@@ -11,6 +11,7 @@
 //! says so once, by [`Event::Closed`].
 
 pub mod audit;
+mod batch;
 mod close;
 mod config;
 mod deferred;
@@ -138,9 +139,8 @@ pub struct Connection {
     /// What a Retry demanded in each Initial.
     token: Vec<u8>,
 
-    /// Size of the datagram that is being processed, and of the largest before it.
+    /// Size of the datagram that is being processed.
     datagram: usize,
-    largest_datagram: usize,
     idle: idle::Idle,
     paced_until: Option<Time>,
     /// Client: the server has shown that it knows our address to be valid.

@@ -221,7 +221,10 @@ impl Connection {
         self.sent.clear();
         let (mut draft, frames) = self.begin(Space::Data, datagram, 0)?;
         let mut w = Writer::new(datagram.get_mut(frames..)?);
-        Frame::Ping.encode(&mut w).ok()?;
+        // A probe fills the window for nothing until it is acknowledged.
+        let immediate = self.path.frequency().is_negotiated();
+        let frame = if immediate { Frame::ImmediateAck } else { Frame::Ping };
+        frame.encode(&mut w).ok()?;
         draft.end += w.len();
         draft.ack_eliciting = true;
         draft.in_flight = true;
@@ -309,6 +312,10 @@ impl Connection {
         let mut w = Writer::new(datagram.get_mut(frames..room)?);
         self.write_ack(now, space, &mut w);
         let acks = w.len();
+        let probe = content == Content::Probe && space == Space::Data;
+        if probe && self.path.frequency().is_negotiated() {
+            Frame::ImmediateAck.encode(&mut w).ok()?;
+        }
         if content != Content::Acks {
             match space {
                 Space::Data => self.write_data(&mut w),
@@ -382,6 +389,10 @@ impl Connection {
             Frame::HandshakeDone.encode(w)?;
             self.owed.handshake_done = false;
             self.sent.push(SentFrame::HandshakeDone);
+        }
+        if let Some(frame) = self.path.frequency_mut().next_request() {
+            Frame::AckFrequency(frame).encode(w)?;
+            self.sent.push(SentFrame::AckFrequency(frame.sequence));
         }
         while self.local_ids.has_issue() && w.room() >= 64 {
             let Some(frame) = self.local_ids.next_to_issue() else { break };

@@ -1,9 +1,9 @@
 //! The packet-number spaces: what each has received, what it owes acknowledgements for, its keys.
 
-use crate::ids::{Ecn, PacketNumber, Space};
+use crate::ids::Space;
 use crate::protection::{DataKeys, LevelKeys, ReceivedWindow};
 use crate::recovery::AckScheduler;
-use crate::time::{Duration, Time};
+use crate::time::Duration;
 use crate::wire::header::{KEY_PHASE, Kind};
 use alloc::boxed::Box;
 
@@ -17,25 +17,9 @@ pub(super) struct Inbound {
 }
 
 impl Inbound {
-    fn new(space: Space) -> Self {
-        Self { window: ReceivedWindow::new(), acks: AckScheduler::new(space) }
+    fn new(space: Space, max_ack_delay: Duration) -> Self {
+        Self { window: ReceivedWindow::new(), acks: AckScheduler::new(space, max_ack_delay) }
     }
-
-    /// Notes a packet that was opened and processed. Its number is in the window already.
-    pub(super) fn on_packet(&mut self, now: Time, packet: Arrival, max_ack_delay: Duration) {
-        let Arrival { number, ack_eliciting, in_order, ecn } = packet;
-        self.acks.on_received(now, number.0, ack_eliciting, !in_order, ecn, max_ack_delay);
-    }
-}
-
-/// A packet as the acknowledgement scheduler sees it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
-    pub(super) number: PacketNumber,
-    pub(super) ack_eliciting: bool,
-    /// Whether it follows the largest number before it without a gap.
-    pub(super) in_order: bool,
-    pub(super) ecn: Ecn,
 }
 
 /// The Initial or the Handshake space, while it lasts.
@@ -46,7 +30,8 @@ pub(super) struct Level {
 
 impl Level {
     pub(super) fn new(space: Space, keys: LevelKeys) -> Box<Self> {
-        Box::new(Self { inbound: Inbound::new(space), keys })
+        // Acknowledgements of the handshake are not held back.
+        Box::new(Self { inbound: Inbound::new(space, Duration::ZERO), keys })
     }
 }
 
@@ -61,13 +46,14 @@ pub(super) struct Spaces {
 }
 
 impl Spaces {
-    /// The spaces of a connection that begins: only Initial keys exist.
-    pub(super) fn new(initial: LevelKeys) -> Self {
+    /// The spaces of a connection that begins: only Initial keys exist. `max_ack_delay` is what this end
+    /// promises for Data packets.
+    pub(super) fn new(initial: LevelKeys, max_ack_delay: Duration) -> Self {
         Self {
             initial: Some(Level::new(Space::Initial, initial)),
             handshake: None,
             handshake_done: false,
-            data: Inbound::new(Space::Data),
+            data: Inbound::new(Space::Data, max_ack_delay),
             data_keys: None,
         }
     }

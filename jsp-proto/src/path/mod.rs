@@ -10,6 +10,7 @@
 
 mod amplification;
 mod ecn;
+mod frequency;
 mod mtud;
 mod pacer;
 mod stats;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use amplification::Amplification;
 pub use ecn::EcnValidation;
+pub use frequency::AckFrequency;
 pub use mtud::{MtuConfig, Mtud};
 pub use pacer::Pacer;
 use stats::Counts;
@@ -80,6 +82,7 @@ pub struct Path {
     pacer: Pacer,
     mtud: Mtud,
     ecn: EcnValidation,
+    frequency: AckFrequency,
     /// The largest packet that was acknowledged.
     largest_acked: u16,
     counts: Counts,
@@ -104,6 +107,7 @@ impl Path {
             pacer: Pacer::new(now, mtud.current()),
             mtud,
             ecn: EcnValidation::new(config.ecn),
+            frequency: AckFrequency::new(),
             largest_acked: 0,
             counts: Counts::default(),
         }
@@ -124,9 +128,20 @@ impl Path {
         &self.rtt
     }
 
-    /// The round-trip time, for [`Recovery::on_ack`](crate::recovery::Recovery::on_ack) to update.
-    pub fn rtt_mut(&mut self) -> &mut Rtt {
-        &mut self.rtt
+    /// The round-trip time, for [`Recovery::on_ack`](crate::recovery::Recovery::on_ack) to update, and the
+    /// requests for acknowledgements, whose fates it tells.
+    pub fn measures(&mut self) -> (&mut Rtt, &mut AckFrequency) {
+        (&mut self.rtt, &mut self.frequency)
+    }
+
+    /// What the peer was asked about acknowledgements.
+    pub fn frequency(&self) -> &AckFrequency {
+        &self.frequency
+    }
+
+    /// The same, to ask.
+    pub fn frequency_mut(&mut self) -> &mut AckFrequency {
+        &mut self.frequency
     }
 
     /// The largest datagram to send.
@@ -182,12 +197,12 @@ impl Path {
         self.ecn.codepoint()
     }
 
-    /// A datagram of `bytes` bytes came from the peer's address.
-    pub fn on_received(&mut self, bytes: usize) {
+    /// Datagrams of `bytes` bytes in all came from the peer's address.
+    pub fn on_received(&mut self, bytes: usize, datagrams: usize) {
         let bytes = bytes as u64;
         self.amplification.on_received(bytes);
         self.counts.received_bytes += bytes;
-        self.counts.received_datagrams += 1;
+        self.counts.received_datagrams += datagrams as u64;
     }
 
     /// The peer proved that it receives at the remote address.
@@ -266,6 +281,8 @@ impl Path {
             self.counts.acked_bytes += sample.acked;
             self.counts.delivery_rate = sample.delivery_rate.or(self.counts.delivery_rate);
             self.controller.on_ack(sample, &self.rtt);
+            let (flight, mtu) = (sample.prior_in_flight, self.mtu());
+            self.frequency.on_ack(now, flight, self.controller.window(), mtu, &self.rtt);
         }
         if report.spurious {
             self.counts.spurious_events += 1;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::ids::Side;
 use crate::record::SentFrame;
-use crate::recovery::{Recovery, Sink, Stage, TimerContext};
+use crate::recovery::{AckPolicy, Recovery, Sink, Stage, TimerContext};
 use crate::rng::{Rng, Seed};
 use crate::wire::frame::{AckFrame, EcnCounts, Frame, Frames};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -78,6 +78,7 @@ impl Link {
         let mut recovery = Recovery::new(Side::Client, START);
         let context = TimerContext {
             max_ack_delay: Duration::ZERO,
+            acks: AckPolicy::new(Duration::ZERO),
             stage: Stage::Confirmed,
             peer_validated_address: true,
             can_send: true,
@@ -148,7 +149,7 @@ impl Link {
                 };
                 let zero = Duration::ZERO;
                 let report = recovery
-                    .on_ack(now, Space::Data, &ack, path.rtt_mut(), zero, &mut told)
+                    .on_ack(now, Space::Data, &ack, path.measures().0, zero, &mut told)
                     .unwrap();
                 path.on_ack(now, Space::Data, &report, recovery.in_flight());
             } else if timer == Some(next) {
@@ -231,7 +232,7 @@ fn losses_are_counted_as_they_happened() {
 fn an_address_that_is_not_proved_gets_three_times_what_it_sent() {
     let mut path = path(&fixed(), false);
     assert_eq!(path.amplification_budget(), 0);
-    path.on_received(1200);
+    path.on_received(1200, 1);
     path.on_datagrams_sent(1200, 1);
     assert_eq!(path.amplification_budget(), 2400);
     path.validate();

@@ -154,7 +154,7 @@ impl SealKey {
         *tag = self.cipher.key.seal(&self.cipher.iv.nonce(path, number), header, payload);
         let (first, rest) = packet.split_first_mut()?;
         let (number, rest) = rest.get_mut(number_at.checked_sub(1)?..)?.split_first_chunk_mut()?;
-        let mask = Mask::new(&*self.header, rest.first_chunk()?);
+        let mask = Mask::from(self.header.mask(rest.first_chunk()?));
         *number = mask.number(*number, number_len);
         *first ^= mask.first & masked_bits(*first);
         Some(())
@@ -201,6 +201,12 @@ impl OpenKey {
         }
     }
 
+    /// The masks of several packets' headers, in one call of the cipher. They depend on the packets'
+    /// [samples](sample) alone, so opening one packet does not change what is right for another.
+    pub fn masks(&self, samples: &[[u8; SAMPLE_LEN]], masks: &mut [HeaderMask]) {
+        self.header.masks(samples, masks);
+    }
+
     /// Removes the protection of the header at the front of `packet`, in place. `expected` is the
     /// number after the largest received. `None` if the packet is too short to have been sealed.
     pub fn unprotect(
@@ -209,19 +215,12 @@ impl OpenKey {
         number_at: usize,
         expected: PacketNumber,
     ) -> Option<Unprotected> {
-        if packet.len() < number_at.checked_add(SAMPLE_AT + TAG_LEN)? {
-            return None;
-        }
-        let (first, rest) = packet.split_first_mut()?;
-        let (number, rest) = rest.get_mut(number_at.checked_sub(1)?..)?.split_first_chunk_mut()?;
-        let mask = Mask::new(&*self.header, rest.first_chunk()?);
-        *first ^= mask.first & masked_bits(*first);
-        let len = usize::from(*first & NUMBER_LEN) + 1;
-        *number = mask.number(*number, len);
-        let value = u32::from_be_bytes(*number) >> (32 - 8 * len);
-        let number = TruncatedNumber::from_wire(value, len as u8).expand(expected);
-        debug_assert!(number <= PacketNumber::MAX);
-        Some(Unprotected { first: *first, number, payload_at: number_at + len })
+        unprotect(packet, number_at, expected, self.mask(packet, number_at)?)
+    }
+
+    /// The mask of one packet's header; `None` if it is too short to have been sealed.
+    pub(super) fn mask(&self, packet: &[u8], number_at: usize) -> Option<HeaderMask> {
+        Some(self.header.mask(sample(packet, number_at)?))
     }
 
     /// Authenticates and decrypts the payload of a packet whose header is unprotected, in place,
@@ -241,18 +240,49 @@ impl OpenKey {
     }
 }
 
+/// The mask of a packet's header: five bytes of the cipher's output for its sample.
+pub type HeaderMask = [u8; 1 + TruncatedNumber::MAX_LEN];
+
+/// What a header's mask is made from; `None` if the packet is too short to have been sealed.
+pub fn sample(packet: &[u8], number_at: usize) -> Option<&[u8; SAMPLE_LEN]> {
+    packet.get(number_at.checked_add(SAMPLE_AT)?..)?.first_chunk()
+}
+
+/// Removes the protection of a header with the mask that was made from its sample.
+pub(super) fn unprotect(
+    packet: &mut [u8],
+    number_at: usize,
+    expected: PacketNumber,
+    mask: HeaderMask,
+) -> Option<Unprotected> {
+    if packet.len() < number_at.checked_add(SAMPLE_AT + TAG_LEN)? {
+        return None;
+    }
+    let mask = Mask::from(mask);
+    let (first, rest) = packet.split_first_mut()?;
+    let number = rest.get_mut(number_at.checked_sub(1)?..)?.first_chunk_mut()?;
+    *first ^= mask.first & masked_bits(*first);
+    let len = usize::from(*first & NUMBER_LEN) + 1;
+    *number = mask.number(*number, len);
+    let value = u32::from_be_bytes(*number) >> (32 - 8 * len);
+    let number = TruncatedNumber::from_wire(value, len as u8).expand(expected);
+    debug_assert!(number <= PacketNumber::MAX);
+    Some(Unprotected { first: *first, number, payload_at: number_at + len })
+}
+
 /// The mask of a header (RFC 9001, section 5.4.1).
 struct Mask {
     first: u8,
     number: [u8; TruncatedNumber::MAX_LEN],
 }
 
-impl Mask {
-    fn new(key: &dyn HeaderKey, sample: &[u8; SAMPLE_LEN]) -> Self {
-        let [first, number @ ..] = key.mask(sample);
+impl From<HeaderMask> for Mask {
+    fn from([first, number @ ..]: HeaderMask) -> Self {
         Self { first, number }
     }
+}
 
+impl Mask {
     /// Masks the first `len` (1 to 4) of the four bytes at the packet number's place.
     fn number(&self, bytes: [u8; 4], len: usize) -> [u8; 4] {
         debug_assert!((1..=4).contains(&len));

@@ -28,7 +28,7 @@ mod update;
 mod window;
 
 pub use initial::{InitialSecrets, initial_secrets};
-pub use keys::{OpenKey, SealKey, Unprotected};
+pub use keys::{HeaderMask, OpenKey, SealKey, Unprotected, sample};
 pub use label::{MAX_LABEL, expand_label, expand_secret};
 pub use level::LevelKeys;
 pub use limits::CLOSE_RESERVE;

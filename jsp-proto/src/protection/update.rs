@@ -18,12 +18,12 @@
 //! the time that a forgery takes does not depend on its phase bit, which is under protection
 //! (section 6.3). It is dropped again if it stays unused.
 
-use super::keys::{Cipher, OpenKey, SealKey, Unprotected};
+use super::keys::{Cipher, HeaderMask, OpenKey, SealKey, Unprotected, unprotect};
 use super::label::expand_secret;
 use super::limits::Limits;
 use super::opened::{OpenError, Opened, accept};
 use super::window::ReceivedWindow;
-use crate::crypto::{Provider, Secret, Suite};
+use crate::crypto::{Provider, SAMPLE_LEN, Secret, Suite};
 use crate::error::{Code, TransportError};
 use crate::ids::{PacketNumber, PathId};
 use crate::planted::{self, Bug};
@@ -154,7 +154,26 @@ impl DataKeys {
         packet: &mut [u8],
         number_at: usize,
     ) -> Result<Opened, OpenError> {
-        let header = self.open.unprotect(packet, number_at, window.expected());
+        let mask = self.open.mask(packet, number_at).ok_or(OpenError::Drop)?;
+        self.open_masked(now, path, window, packet, number_at, mask)
+    }
+
+    /// The masks of several packets' headers. Key updates do not change them (RFC 9001, section 6.1).
+    pub fn masks(&self, samples: &[[u8; SAMPLE_LEN]], masks: &mut [HeaderMask]) {
+        self.open.masks(samples, masks);
+    }
+
+    /// The same as [`open`](Self::open), with the header's mask from [`masks`](Self::masks).
+    pub fn open_masked(
+        &mut self,
+        now: Time,
+        path: PathId,
+        window: &mut ReceivedWindow,
+        packet: &mut [u8],
+        number_at: usize,
+        mask: HeaderMask,
+    ) -> Result<Opened, OpenError> {
+        let header = unprotect(packet, number_at, window.expected(), mask);
         let header = header.ok_or(OpenError::Drop)?;
         let phase = header.first & KEY_PHASE != 0;
         if phase != (self.open_generation & 1 == 1) {

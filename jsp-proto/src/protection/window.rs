@@ -65,7 +65,10 @@ impl ReceivedWindow {
     /// 16 words are touched, however far the window slides.
     pub const fn commit(&mut self, number: PacketNumber) {
         debug_assert!(self.is_new(number) && number.0 <= PacketNumber::MAX.0);
-        if number.0 < self.next {
+        if number.0 == self.next {
+            // Where nearly every packet falls. Its bit may be that of a number that leaves the window.
+            self.next += 1;
+        } else if number.0 < self.next {
             // It came late: the peer cannot know about it, whatever it knows about the others.
             if number.0 < self.floor {
                 self.floor = number.0;

@@ -25,7 +25,7 @@ mod spaces;
 #[cfg(test)]
 mod tests;
 
-pub use ack::AckScheduler;
+pub use ack::{AckPolicy, AckScheduler, Arrivals, MAX_THRESHOLD, MIN_ACK_DELAY};
 pub use loss::MEMORY;
 pub use pto::{INITIAL_RTT, PROBE_FLOOR, QUICK_FLOOR, SILENCE, Stage, TimerContext};
 pub use report::{AckReport, EcnReport, LossReport, Sink, TimeoutReport};
@@ -205,34 +205,33 @@ impl Recovery {
         let prior_in_flight = self.in_flight;
         let prior_largest = state.largest_acked;
         let mut gathered = Gathered::default();
-        for range in ack.ranges() {
-            let Some((start, mut end)) = state.ring.clamp(&range) else { continue };
-            while let Some((number, sent)) =
-                state.ring.acknowledge(start, end).map_err(never_sent)?
-            {
-                state.ring.frames(&sent).for_each(|frame| sink.acked(space, frame));
-                if sent.fate == Fate::Outstanding {
-                    self.in_flight = self.in_flight.saturating_sub(state.settle(&sent));
-                    if prior_largest.is_some_and(|largest| number < largest.0) {
-                        self.reordering.on_reordered();
-                    }
-                }
+        let outcome = ack.ranges().try_for_each(|range| {
+            let Some((start, end)) = state.ring.clamp(&range) else { return Ok(()) };
+            let SpaceState { ring, run, .. } = &mut *state;
+            let gather = |number, sent: &Sent, frames: ring::FramesOf<'_>| {
+                frames.for_each(|frame| sink.acked(space, frame));
+                gathered.add(number, sent);
                 if sent.fate == Fate::Lost {
                     if planted::is(Bug::SpuriousInFlight) {
                         self.in_flight += u64::from(sent.size);
                     }
                     sink.packet_late(now, space, PacketNumber(number));
+                    if sent.size > 0 && !sent.mtu_probe {
+                        run.on_acked();
+                        gathered.spurious |= self.reordering.on_late(now, sent.time, rtt);
+                    }
                 }
-                gathered.add(number, &sent, |late| {
-                    state.run.on_acked();
-                    self.reordering.on_late(now, late.time, rtt)
-                });
-                match number.checked_sub(1) {
-                    Some(below) if below >= start => end = below,
-                    _ => break,
-                }
-            }
+            };
+            ring.acknowledge(start, end, gather)
+        });
+        sink.acked_all();
+        self.in_flight = self.in_flight.saturating_sub(gathered.outstanding.bytes);
+        state.settle_all(gathered.outstanding.bytes, gathered.outstanding.eliciting);
+        let lowest = gathered.outstanding.lowest;
+        if lowest.zip(prior_largest).is_some_and(|(lowest, largest)| lowest < largest.0) {
+            self.reordering.on_reordered();
         }
+        outcome.map_err(never_sent)?;
         let is_newest = prior_largest.is_none_or(|largest| ack.largest > largest);
         let mut report = AckReport {
             packets: gathered.packets,
@@ -402,9 +401,10 @@ impl Recovery {
             return None;
         }
         let interval = |space: Space| {
-            // Two packets are acknowledged at once; only a lone one may be held back.
-            let lone = space == Space::Data && self.spaces[space.index()].eliciting < 2;
-            let held = if lone { context.max_ack_delay } else { Duration::ZERO };
+            // Two packets, or as many as was asked for, are acknowledged at once; only fewer may be held back.
+            let enough = u64::from(context.acks.threshold);
+            let few = space == Space::Data && self.spaces[space.index()].eliciting < enough;
+            let held = if few { context.acks.max_delay } else { Duration::ZERO };
             self.backoff.interval(rtt, held, context.stage)
         };
         let timed = Space::ALL
@@ -500,23 +500,37 @@ struct Gathered {
     mtu_probe: Option<u16>,
     ect0: u64,
     spurious: bool,
+    outstanding: Outstanding,
+}
+
+/// Those of them that were outstanding.
+#[derive(Default)]
+struct Outstanding {
+    bytes: u64,
+    eliciting: u64,
+    lowest: Option<u64>,
 }
 
 impl Gathered {
-    /// Adds a packet; they come largest first. `late` hears of one that had been declared lost.
-    fn add(&mut self, number: u64, sent: &Sent, late: impl FnOnce(&Sent) -> bool) {
-        self.newest.get_or_insert((number, *sent));
+    /// Adds a packet; they come largest first.
+    fn add(&mut self, number: u64, sent: &Sent) {
+        if self.newest.is_none() {
+            self.newest = Some((number, *sent));
+        }
         self.packets += 1;
         self.bytes += u64::from(sent.size);
+        if sent.fate == Fate::Outstanding {
+            self.outstanding.bytes += u64::from(sent.size);
+            self.outstanding.eliciting += u64::from(sent.ack_eliciting);
+            // Ranges descend, so the last is the lowest.
+            self.outstanding.lowest = Some(number);
+        }
         self.ack_eliciting |= sent.ack_eliciting;
         self.ect0 += u64::from(sent.ecn == Ecn::Ect0);
         if sent.mtu_probe {
             self.mtu_probe = Some(sent.size);
         } else {
             self.largest_size = self.largest_size.max(sent.size);
-        }
-        if sent.fate == Fate::Lost && sent.size > 0 && !sent.mtu_probe {
-            self.spurious |= late(sent);
         }
     }
 }

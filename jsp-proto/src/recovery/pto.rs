@@ -13,11 +13,12 @@
 //! 333 ms and doubling give over 20.) The price, on a path whose round trip is longer than
 //! that, is a first flight that is sent twice or three times.
 //!
-//! *Only a lone packet waits for the peer's acknowledgement delay.* Two packets are acknowledged at
-//! once, so where several are outstanding the timeout leaves `max_ack_delay` out, as RFC 8985, section
-//! 7.2, does. With a window of two packets and an acknowledgement lost, little else happens than
+//! *Only a few packets wait for the peer's acknowledgement delay.* Two packets are acknowledged at
+//! once, or as many as the peer was asked to acknowledge together, so where as many are outstanding the timeout
+//! leaves the delay out, as RFC 8985, section 7.2, does. With a window of two packets and an acknowledgement lost, little else happens than
 //! waiting for this timeout: over a round trip of 4 ms and 20 % loss that doubles the throughput.
 
+use super::ack::AckPolicy;
 use crate::rtt::Rtt;
 use crate::time::{Duration, Time};
 
@@ -55,6 +56,8 @@ pub enum Stage {
 pub struct TimerContext {
     /// How long the peer promised to hold back acknowledgements of the Data space at most.
     pub max_ack_delay: Duration,
+    /// The most patient policy by which the peer may acknowledge packets of the Data space now.
+    pub acks: AckPolicy,
     /// How far the handshake is.
     pub stage: Stage,
     /// Whether the peer certainly knows this end's address to be valid: always true on a server; on

@@ -11,6 +11,8 @@ use crate::wire::frame::EcnCounts;
 pub trait Sink {
     /// The peer has it.
     fn acked(&mut self, space: Space, frame: SentFrame);
+    /// All that one ACK acknowledges was told.
+    fn acked_all(&mut self) {}
     /// It must be sent again, if it still matters. The peer may have it nevertheless.
     fn lost(&mut self, space: Space, frame: SentFrame);
 

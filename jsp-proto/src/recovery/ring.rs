@@ -21,6 +21,7 @@ use crate::planted::{self, Bug};
 use crate::record::{Held, SentFrame, SentPacket};
 use crate::time::{Duration, Time, nanos};
 use alloc::collections::VecDeque;
+use core::mem;
 use core::ops::RangeInclusive;
 
 /// How many packets of a space are remembered; a straggler at the front is given up beyond it.
@@ -181,12 +182,8 @@ impl Ring {
     }
 
     /// The frames of a packet that is still remembered, or was until now.
-    pub(super) fn frames(&self, sent: &Sent) -> impl Iterator<Item = SentFrame> {
-        let start = sent.frames.wrapping_sub(self.frames_base) as usize;
-        let end = start + usize::from(sent.frame_count);
-        debug_assert!(sent.frame_count == 0 || end <= self.frames.len());
-        let end = end.min(self.frames.len());
-        self.frames.range(start.min(end)..end).copied()
+    pub(super) fn frames(&self, sent: &Sent) -> FramesOf<'_> {
+        frames_of(&self.frames, self.frames_base, sent)
     }
 
     /// The part of `range` that is remembered.
@@ -196,27 +193,41 @@ impl Ring {
         (start <= end).then_some((start, end))
     }
 
-    /// Marks the largest packet of `start..=end` that is not acknowledged yet as acknowledged, and
-    /// returns it as it was. The caller goes on below it, down to `start`.
+    /// Marks what of `start..=end` is not acknowledged yet as acknowledged, and tells `each` of such packets
+    /// with its frames, the largest first.
     pub(super) fn acknowledge(
         &mut self,
         start: u64,
         end: u64,
-    ) -> Result<Option<(u64, Sent)>, NeverSent> {
-        let Some(number) = self.find_unacked(end).filter(|&n| n >= start) else { return Ok(None) };
-        let Some(slot) = self.slot_mut(number) else { return Ok(None) };
-        match *slot {
-            Slot::Sent(sent) => {
-                // The rest of the range is about to be marked as well.
-                *slot = Slot::Acked { run: (number - start + 1) as u32 };
-                Ok(Some((number, sent)))
+        mut each: impl FnMut(u64, &Sent, FramesOf<'_>),
+    ) -> Result<(), NeverSent> {
+        let mut at = end;
+        loop {
+            let Some(slot) = self.slot_mut(at) else { return Ok(()) };
+            // The rest of the range is about to be marked as well.
+            let acked = Slot::Acked { run: (at - start + 1) as u32 };
+            match mem::replace(slot, acked) {
+                Slot::Sent(sent) => {
+                    each(at, &sent, frames_of(&self.frames, self.frames_base, &sent));
+                }
+                known @ Slot::Acked { .. } => {
+                    *slot = known;
+                    match self.find_unacked(at).filter(|&below| below >= start) {
+                        Some(below) => at = below,
+                        None => return Ok(()),
+                    }
+                    continue;
+                }
+                Slot::Skipped if planted::is(Bug::AckOfUnsent) => *slot = Slot::Acked { run: 1 },
+                Slot::Skipped => {
+                    *slot = Slot::Skipped;
+                    return Err(NeverSent);
+                }
             }
-            Slot::Skipped if planted::is(Bug::AckOfUnsent) => {
-                *slot = Slot::Acked { run: 1 };
-                self.acknowledge(start, end)
+            if at <= start {
+                return Ok(());
             }
-            Slot::Skipped => Err(NeverSent),
-            Slot::Acked { .. } => Ok(None),
+            at -= 1;
         }
     }
 
@@ -298,18 +309,17 @@ impl Ring {
     /// up that were sent before `forget`, and skipped ones below `largest_acked`. An ACK that comes
     /// for a forgotten number is ignored.
     pub(super) fn prune(&mut self, forget: Time, largest_acked: Option<PacketNumber>) {
-        while let Some(slot) = self.slots.front() {
-            let done = match slot {
-                Slot::Acked { .. } => true,
-                Slot::Skipped => largest_acked.is_some_and(|largest| largest.0 > self.base),
-                Slot::Sent(sent) => sent.fate != Fate::Outstanding && sent.time < forget,
-            };
-            if !done {
-                break;
-            }
-            self.pop();
+        let done = |(number, slot): &(u64, &Slot)| match slot {
+            Slot::Acked { .. } => true,
+            Slot::Skipped => largest_acked.is_some_and(|largest| largest.0 > *number),
+            Slot::Sent(sent) => sent.fate != Fate::Outstanding && sent.time < forget,
+        };
+        let count = (self.base..).zip(&self.slots).take_while(done).count();
+        if count > 0 {
+            self.slots.drain(..count);
+            self.base += count as u64;
+            self.drop_frames();
         }
-        self.drop_frames();
     }
 
     /// Makes room at the front by forgetting what is not in flight: ACK-only packets pile up when
@@ -378,13 +388,44 @@ impl Ring {
         self.frames_base = self.frames_base.wrapping_add(dead as u32);
     }
 
+    #[inline]
     fn slot(&self, number: u64) -> Option<&Slot> {
         self.slots.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
     }
 
+    #[inline]
     fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
     }
+}
+
+/// The frames of one packet.
+pub(super) struct FramesOf<'a> {
+    frames: &'a VecDeque<SentFrame>,
+    next: usize,
+    end: usize,
+}
+
+impl Iterator for FramesOf<'_> {
+    type Item = SentFrame;
+
+    #[inline]
+    fn next(&mut self) -> Option<SentFrame> {
+        if self.next >= self.end {
+            return None;
+        }
+        self.next += 1;
+        self.frames.get(self.next - 1).copied()
+    }
+}
+
+/// The frames of `sent`; `base` is the position of the first that is remembered.
+#[inline]
+fn frames_of<'a>(frames: &'a VecDeque<SentFrame>, base: u32, sent: &Sent) -> FramesOf<'a> {
+    let next = sent.frames.wrapping_sub(base) as usize;
+    let end = next + usize::from(sent.frame_count);
+    debug_assert!(sent.frame_count == 0 || end <= frames.len());
+    FramesOf { frames, next, end }
 }
 
 #[cfg(test)]
@@ -415,15 +456,16 @@ mod tests {
 
     fn acknowledge(ring: &mut Ring, range: RangeInclusive<u64>) -> Vec<u64> {
         let mut acked = Vec::new();
-        let Some((start, mut end)) = ring.clamp(&range) else { return acked };
-        while let Some((number, _)) = ring.acknowledge(start, end).unwrap() {
-            acked.push(number);
-            match number.checked_sub(1) {
-                Some(below) => end = below,
-                None => break,
-            }
-        }
+        let Some((start, end)) = ring.clamp(&range) else { return acked };
+        ring.acknowledge(start, end, |number, _, _| acked.push(number)).unwrap();
         acked
+    }
+
+    /// The frames of one packet, which is acknowledged.
+    fn frames_of_acked(ring: &mut Ring, number: u64) -> Vec<SentFrame> {
+        let mut all = Vec::new();
+        ring.acknowledge(number, number, |_, _, frames| all.extend(frames)).unwrap();
+        all
     }
 
     /// How many slots a search from `from` visits.
@@ -462,8 +504,7 @@ mod tests {
             let mut seen = BTreeSet::new();
             acks.iter().filter(|&&n| seen.insert(n)).all(|&n| {
                 let number = u64::from(n);
-                let (_, sent) = ring.acknowledge(number, number).unwrap().unwrap();
-                let frames: Vec<_> = ring.frames(&sent).collect();
+                let frames = frames_of_acked(&mut ring, number);
                 ring.prune(Time::ZERO, None);
                 frames == [SentFrame::MaxData, SentFrame::NewConnectionId(number)]
             })
@@ -511,7 +552,7 @@ mod tests {
     fn a_skipped_number_is_remembered_until_a_later_one_is_acknowledged() {
         let mut ring = Ring::default();
         push(&mut ring, 1);
-        assert_eq!(ring.acknowledge(0, 0), Err(NeverSent));
+        assert_eq!(ring.acknowledge(0, 0, |_, _, _| ()), Err(NeverSent));
         ring.prune(Time::ZERO, None);
         assert_eq!(ring.base, 0);
         acknowledge(&mut ring, 1..=1);
@@ -526,8 +567,8 @@ mod tests {
             push(&mut ring, number);
         }
         for number in 0..10 {
-            let (_, sent) = ring.acknowledge(number, number).unwrap().unwrap();
-            assert_eq!(ring.frames(&sent).last(), Some(SentFrame::NewConnectionId(number)));
+            let frames = frames_of_acked(&mut ring, number);
+            assert_eq!(frames.last(), Some(&SentFrame::NewConnectionId(number)));
             ring.prune(Time::ZERO, None);
         }
         assert_eq!(ring.frames.len(), 0);

@@ -105,6 +105,12 @@ impl SpaceState {
         size
     }
 
+    /// Outstanding packets of `bytes` bytes in all, `eliciting` of them ack-eliciting, no longer are.
+    pub(super) fn settle_all(&mut self, bytes: u64, eliciting: u64) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.eliciting = self.eliciting.saturating_sub(eliciting);
+    }
+
     /// Forgets what was sent and gives the memory back; numbers go on.
     pub(super) fn forget(&mut self) {
         self.ring.clear();

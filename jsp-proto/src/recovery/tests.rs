@@ -34,6 +34,7 @@ impl Sink for Told {
 
 const CONFIRMED: TimerContext = TimerContext {
     max_ack_delay: Duration::from_millis(25),
+    acks: AckPolicy::new(Duration::from_millis(25)),
     stage: Stage::Confirmed,
     peer_validated_address: true,
     can_send: true,

@@ -2,14 +2,18 @@
 //! connection, what is late means nothing.
 
 use super::event::StreamEvent;
+use super::pool::RingPool;
+use super::recv::RecvPart;
 use super::streams::Streams;
 use crate::error::{AppCode, Code, TransportError};
+use crate::flow::ReceiveCredit;
 use crate::ids::{Dir, StreamId};
 use crate::time::{Duration, Time};
 use crate::wire::frame::StreamFrame;
 
 impl Streams {
-    /// STREAM. `rtt` is the path's smoothed round-trip time.
+    /// STREAM. `rtt` is the path's smoothed round-trip time. [`Self::settle`] follows, once for all frames that
+    /// arrived together.
     pub fn on_stream(
         &mut self,
         now: Time,
@@ -17,25 +21,41 @@ impl Streams {
         frame: &StreamFrame<'_>,
     ) -> Result<(), TransportError> {
         let id = frame.id;
-        self.check_receives(id)?;
-        self.touch(id)?;
-        let Some(stream) = self.table.get_mut(&id) else { return Ok(()) };
-        let Some(part) = stream.recv.as_mut() else { return Ok(()) };
-        let news = part.on_data(frame, &mut self.receive_credit, &mut self.rings)?;
-        let receiving = part.is_receiving();
-        let grown = receiving && part.credit.tune(now, rtt);
-        if grown {
-            // One stream alone should not be held back by the window that all share.
-            self.receive_credit.grow_to(part.credit.window().saturating_mul(3) / 2);
+        if self.arriving != Some(id) {
+            self.settle();
         }
-        if self.receive_credit.tune(now, rtt) || grown {
-            let budget = self.receive_credit.window();
-            self.rings.set_budget(usize::try_from(budget).unwrap_or(usize::MAX));
+        let Some(stream) = self.table.get_mut(&id) else { return self.on_unknown(now, rtt, frame) };
+        let Some(part) = stream.recv.as_mut() else { return self.check_receives(id) };
+        if self.arriving.replace(id).is_none() {
+            // Of frames that arrive at one time the first measures as well as each.
+            tune(now, rtt, part, &mut self.receive_credit, &mut self.rings);
         }
-        let owed = receiving && (stream.owed.credit || part.credit.is_due());
-        if news {
+        if part.on_data(frame, &mut self.receive_credit, &mut self.rings)? {
             self.events.push(StreamEvent::Readable(id), &mut stream.queued.readable);
         }
+        Ok(())
+    }
+
+    /// STREAM of a stream that has no state: a new one, or one that has ended.
+    #[cold]
+    fn on_unknown(
+        &mut self,
+        now: Time,
+        rtt: Duration,
+        frame: &StreamFrame<'_>,
+    ) -> Result<(), TransportError> {
+        self.check_receives(frame.id)?;
+        self.touch(frame.id)?;
+        let is_new = self.table.get(&frame.id).is_some();
+        if is_new { self.on_stream(now, rtt, frame) } else { Ok(()) }
+    }
+
+    /// All frames that arrived together were taken: what they mean for the last of their streams is seen to.
+    pub fn settle(&mut self) {
+        let Some(id) = self.arriving.take() else { return };
+        let Some(stream) = self.table.get_mut(&id) else { return };
+        let Some(part) = stream.recv.as_mut() else { return };
+        let owed = part.is_receiving() && (stream.owed.credit || part.credit.is_due());
         let ended = part.state.is_terminal();
         if owed != stream.owed.credit || (stream.owed.stop && ended) {
             stream.owed.credit = owed;
@@ -45,7 +65,6 @@ impl Streams {
         if ended {
             self.remove_if_ended(id);
         }
-        Ok(())
     }
 
     /// RESET_STREAM.
@@ -141,6 +160,24 @@ impl Streams {
             return Err(state("frame for a stream that was not opened"));
         }
         Ok(())
+    }
+}
+
+/// Data of a stream arrives: measures how fast its window, and the connection's, is consumed.
+fn tune(
+    now: Time,
+    rtt: Duration,
+    part: &mut RecvPart,
+    connection: &mut ReceiveCredit,
+    rings: &mut RingPool,
+) {
+    let grown = part.is_receiving() && part.credit.tune(now, rtt);
+    if grown {
+        // One stream alone should not be held back by the window that all share.
+        connection.grow_to(part.credit.window().saturating_mul(3) / 2);
+    }
+    if connection.tune(now, rtt) || grown {
+        rings.set_budget(usize::try_from(connection.window()).unwrap_or(usize::MAX));
     }
 }
 

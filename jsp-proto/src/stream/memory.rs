@@ -113,6 +113,7 @@ mod tests {
                 let data = &data[..usize::from(len) % 2000];
                 let frame = StreamFrame { id, offset: Some(u32::from(offset) % 16_384), fin: false, data };
                 let _ = streams.on_stream(now, Duration::from_millis(1), &frame);
+                streams.settle();
                 while streams.accept(Dir::Uni).is_some() {}
                 streams.consume(id, usize::from(take) % 3000);
                 streams.receive_credit.announced();
@@ -146,6 +147,7 @@ mod tests {
         let id = StreamId::new(Side::Client, Dir::Bi, 0);
         let frame = StreamFrame { id, offset: Some(500), fin: false, data: &[1; 100] };
         server.on_stream(Time::ZERO, Duration::from_millis(1), &frame).unwrap();
+        server.settle();
         let memory = server.memory();
         assert_eq!(memory.unread.bytes, 600, "the gap is charged");
         assert!(memory.receive.bytes > 1024, "a buffer, and a note of the gap");

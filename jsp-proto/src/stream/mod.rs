@@ -12,7 +12,7 @@
 //!   states          SendPart (3.1)   ready queues     RecvPart (3.2)
 //!                                              \      /
 //!   packets                   write_control, write_data   on_stream, on_reset_stream, on_max_data ...
-//!                             on_acked, on_lost
+//!                             on_data_acked, on_reset_acked, on_lost
 //! ```
 //!
 //! # What bounds memory and work

@@ -2,10 +2,11 @@
 //!
 //! A connection first calls [`Streams::write_control`], then [`Streams::write_data`], which takes the rest of
 //! the packet. Each frame that something is owed for is noted in `sent`, and comes back through
-//! [`Streams::on_acked`] or [`Streams::on_lost`].
+//! [`Streams::on_data_acked`], [`Streams::on_reset_acked`] or [`Streams::on_lost`].
 
 use super::event::StreamEvent;
-use super::send::Piece;
+use super::pool::ChunkPool;
+use super::send::{Piece, SendPart};
 use super::send_buffer::SendBuffer;
 use super::streams::Streams;
 use crate::ids::{Dir, StreamId};
@@ -14,6 +15,7 @@ use crate::record::SentFrame;
 use crate::wire::frame::{Frame, StreamHeader};
 use crate::wire::{Full, Writer, varint_len};
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// Data is not cut into pieces smaller than this, in bytes, to fill up a packet.
 const MIN_PIECE: u64 = 32;
@@ -203,19 +205,31 @@ impl Streams {
         }
     }
 
-    /// A packet with `frame` was acknowledged.
-    pub fn on_acked(&mut self, frame: &SentFrame) {
-        let (SentFrame::Stream { id, .. } | SentFrame::ResetStream(id)) = *frame else { return };
+    /// STREAM frames of `range`, the end of the stream included if `fin`, were acknowledged: one or several that
+    /// touch.
+    pub fn on_data_acked(&mut self, id: StreamId, range: Range<u64>, fin: bool) {
+        self.on_part_acked(id, |part, chunks| part.on_acked(range, fin, chunks));
+    }
+
+    /// A RESET_STREAM was acknowledged.
+    pub fn on_reset_acked(&mut self, id: StreamId) {
+        self.on_part_acked(id, |part, _| {
+            part.on_reset_acked();
+            0
+        });
+    }
+
+    /// Does what an acknowledgement does to a sending part, which tells how many bytes it no longer keeps.
+    fn on_part_acked(
+        &mut self,
+        id: StreamId,
+        acked: impl FnOnce(&mut SendPart, &mut ChunkPool) -> u64,
+    ) {
         let Some(part) = self.table.get_mut(&id).and_then(|stream| stream.send.as_mut()) else {
             return;
         };
         let was_terminal = part.state.is_terminal();
-        if let SentFrame::Stream { start, len, fin, .. } = *frame {
-            let range = start..start + u64::from(len);
-            self.buffered -= part.on_acked(range, fin, &mut self.chunks);
-        } else {
-            part.on_reset_acked();
-        }
+        self.buffered -= acked(part, &mut self.chunks);
         let ended = part.state.is_terminal() && !was_terminal;
         if ended && !part.is_reset() {
             // Once for each stream, as a part becomes terminal once.

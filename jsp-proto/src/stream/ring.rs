@@ -180,7 +180,9 @@ impl Ring {
         }
         let (first, second) = data.split_at(data.len().min(self.buffer.len() - at));
         self.buffer[at..][..first.len()].copy_from_slice(first);
-        self.buffer[..second.len()].copy_from_slice(second);
+        if !second.is_empty() {
+            self.buffer[..second.len()].copy_from_slice(second);
+        }
     }
 }
 

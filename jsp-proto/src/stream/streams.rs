@@ -57,6 +57,8 @@ pub struct Streams {
     first_credit: [u64; 3],
     pub(super) send_credit: SendCredit,
     pub(super) receive_credit: ReceiveCredit,
+    /// The stream of the last STREAM frame, until those that arrived with it were taken.
+    pub(super) arriving: Option<StreamId>,
     /// Streams that owe control frames.
     pub(super) control: Queue,
     /// Streams with something to send that takes no credit.
@@ -89,6 +91,7 @@ impl Streams {
             first_credit: [0; 3],
             send_credit: SendCredit::new(0),
             receive_credit: ReceiveCredit::new(window, config.connection_window_max),
+            arriving: None,
             control: Queue::default(),
             urgent: Queue::default(),
             fresh: Queue::default(),

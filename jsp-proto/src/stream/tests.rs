@@ -35,7 +35,11 @@ fn pair(config: &StreamConfig) -> [Streams; 2] {
 
 fn handle(streams: &mut Streams, now: Time, frame: &Frame<'_>) -> Result<(), TransportError> {
     match *frame {
-        Frame::Stream(ref frame) => streams.on_stream(now, RTT, frame)?,
+        Frame::Stream(ref frame) => {
+            let outcome = streams.on_stream(now, RTT, frame);
+            streams.settle();
+            outcome?;
+        }
         Frame::ResetStream { id, code, final_size } => {
             streams.on_reset_stream(id, code, final_size)?;
         }
@@ -69,7 +73,13 @@ fn deliver(streams: &mut Streams, now: Time, bytes: &[u8]) -> Result<(), Transpo
 /// A packet with these frames arrived.
 fn acked(streams: &mut Streams, sent: &[SentFrame]) {
     for frame in sent {
-        streams.on_acked(frame);
+        match *frame {
+            SentFrame::Stream { id, start, len, fin } => {
+                streams.on_data_acked(id, start..start + u64::from(len), fin);
+            }
+            SentFrame::ResetStream(id) => streams.on_reset_acked(id),
+            _ => {}
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub const FIXED: u8 = 0x40;
 pub const KEY_PHASE: u8 = 0x04;
 /// The reserved bits of a long header.
 pub const LONG_RESERVED: u8 = 0x0c;
+/// Where the packet number begins in a packet with a short header.
+pub const SHORT_NUMBER_AT: usize = 1 + ConnectionId::LEN;
 /// The reserved bits of a short header.
 pub const SHORT_RESERVED: u8 = 0x38;
 
@@ -69,6 +71,14 @@ pub struct Protected {
     pub end: usize,
 }
 
+/// The destination of a packet with a short header, which takes the whole datagram; `None` if it is none, or too
+/// short to sample.
+pub fn short_destination(datagram: &[u8]) -> Option<&[u8; ConnectionId::LEN]> {
+    let (first, rest) = datagram.split_first()?;
+    let sampled = datagram.len() >= SHORT_NUMBER_AT + TruncatedNumber::MAX_LEN + TAG_LEN;
+    if first & (LONG | FIXED) == FIXED && sampled { rest.first_chunk() } else { None }
+}
+
 /// A packet at the front of a datagram.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
@@ -111,13 +121,12 @@ impl Packet {
         let at = |r: &Reader<'_>| datagram.len() - r.remaining();
         let first = r.u8()?;
         if first & LONG == 0 {
-            let dcid = ConnectionId::from(r.array::<{ ConnectionId::LEN }>()?);
-            let (token, number_at) = (0..0, at(&r));
+            let dcid = ConnectionId::from(*short_destination(datagram).ok_or(Malformed)?);
+            let (token, number_at) = (0..0, SHORT_NUMBER_AT);
             let scid = ConnectionId::EMPTY;
             let end = datagram.len();
-            return Protected { kind: Kind::Data, dcid, scid, token, number_at, end }
-                .checked(first)
-                .map(Self::Protected);
+            let kind = Kind::Data;
+            return Ok(Self::Protected(Protected { kind, dcid, scid, token, number_at, end }));
         }
         let version = Version(r.u32()?);
         let dcid = ConnectionId::new(r.u8_prefixed()?).ok_or(Malformed)?;

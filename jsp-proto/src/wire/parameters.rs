@@ -22,6 +22,7 @@ mod id {
     pub(super) const CID_LIMIT: u64 = 0x0e;
     pub(super) const INITIAL_SCID: u64 = 0x0f;
     pub(super) const RETRY_SCID: u64 = 0x10;
+    pub(super) const MIN_ACK_DELAY: u64 = 0x11;
 }
 
 /// The longest encoded parameters that are accepted, in bytes.
@@ -59,6 +60,9 @@ pub struct Parameters {
     pub max_ack_delay_ms: u64,
     /// Connection IDs of the peer that this end stores, 2 or more.
     pub cid_limit: u64,
+    /// The shortest time for which this end can be asked to hold an acknowledgement back, in microseconds: it
+    /// takes ACK_FREQUENCY and IMMEDIATE_ACK. `None`: it knows neither.
+    pub min_ack_delay_micros: Option<u64>,
 }
 
 impl Default for Parameters {
@@ -77,6 +81,7 @@ impl Default for Parameters {
             max_streams: [0; 2],
             max_ack_delay_ms: 25,
             cid_limit: 2,
+            min_ack_delay_micros: None,
         }
     }
 }
@@ -118,10 +123,11 @@ impl Parameters {
         ];
         for (id, value, default) in numbers {
             if value != default {
-                out.put_varint(id)?;
-                out.put_varint(varint_len(value) as u64)?;
-                out.put_varint(value)?;
+                put_number(out, id, value)?;
             }
+        }
+        if let Some(value) = self.min_ack_delay_micros {
+            put_number(out, id::MIN_ACK_DELAY, value)?;
         }
         put(out, reserved_id(grease), &grease.to_be_bytes()[..(grease % 5) as usize])
     }
@@ -174,6 +180,7 @@ impl Parameters {
             id::STREAMS_UNI => self.max_streams[Dir::Uni.index()] = number()?,
             id::ACK_DELAY => self.max_ack_delay_ms = number()?,
             id::CID_LIMIT => self.cid_limit = number()?,
+            id::MIN_ACK_DELAY => self.min_ack_delay_micros = Some(number()?),
             _ => {}
         }
         Ok(())
@@ -186,7 +193,10 @@ impl Parameters {
             && self.max_data <= VARINT_MAX
             && self.max_streams.iter().all(|&n| n <= StreamId::MAX_COUNT)
             && self.max_ack_delay_ms < 1 << 14
-            && self.cid_limit >= 2;
+            && self.cid_limit >= 2
+            && self
+                .min_ack_delay_micros
+                .is_none_or(|min| min <= 1000 * self.max_ack_delay_ms.max(1));
         if valid { Ok(self) } else { Err(Malformed) }
     }
 }
@@ -194,6 +204,12 @@ impl Parameters {
 /// Parameter IDs of the form 31 n + 27 mean nothing (RFC 9000, section 18.1).
 fn reserved_id(grease: u32) -> u64 {
     31 * u64::from(grease % 1_000_000 + 2) + 27
+}
+
+fn put_number(out: &mut Vec<u8>, id: u64, value: u64) -> Result<(), Full> {
+    out.put_varint(id)?;
+    out.put_varint(varint_len(value) as u64)?;
+    out.put_varint(value)
 }
 
 fn put(out: &mut Vec<u8>, id: u64, value: &[u8]) -> Result<(), Full> {

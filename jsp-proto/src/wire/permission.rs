@@ -25,6 +25,7 @@ const TABLE: [u8; 32] = {
     table[kind::RESET_STREAM as usize] = D;
     table[kind::STOP_SENDING as usize] = D;
     table[kind::CRYPTO as usize] = I | H;
+    table[kind::ACK_FREQUENCY as usize] = D;
     table[kind::MAX_DATA as usize] = D;
     table[kind::MAX_STREAM_DATA as usize] = D;
     table[kind::MAX_STREAMS_BIDI as usize] = D;
@@ -38,6 +39,7 @@ const TABLE: [u8; 32] = {
     table[kind::CONNECTION_CLOSE as usize] = I | H | D;
     table[kind::APPLICATION_CLOSE as usize] = D;
     table[kind::HANDSHAKE_DONE as usize] = S;
+    table[kind::IMMEDIATE_ACK as usize] = D;
     table
 };
 

@@ -5,8 +5,8 @@ use jsp_proto::error::{AppCode, Code};
 use jsp_proto::ids::{ConnectionId, Dir, Side, StreamId};
 use jsp_proto::time::Duration;
 use jsp_proto::wire::frame::{
-    AckFrame, AppCloseFrame, EcnCounts, Frame, Frames, NewConnectionId, ResetToken, StreamHeader,
-    TransportCloseFrame, kind,
+    AckFrame, AckFrequencyFrame, AppCloseFrame, EcnCounts, Frame, Frames, NewConnectionId,
+    ResetToken, StreamHeader, TransportCloseFrame, kind,
 };
 
 /// What the specification calls a frame with this first byte.
@@ -19,6 +19,7 @@ fn name(first: u8) -> &'static str {
         kind::RESET_STREAM => "RESET_STREAM",
         kind::STOP_SENDING => "STOP_SENDING",
         kind::CRYPTO => "CRYPTO",
+        kind::ACK_FREQUENCY => "ACK_FREQUENCY",
         kind::MAX_DATA => "MAX_DATA",
         kind::MAX_STREAM_DATA => "MAX_STREAM_DATA",
         kind::MAX_STREAMS_BIDI => "MAX_STREAMS bidirectional",
@@ -32,6 +33,7 @@ fn name(first: u8) -> &'static str {
         kind::CONNECTION_CLOSE => "CONNECTION_CLOSE",
         kind::APPLICATION_CLOSE => "APPLICATION_CLOSE",
         kind::HANDSHAKE_DONE => "HANDSHAKE_DONE",
+        kind::IMMEDIATE_ACK => "IMMEDIATE_ACK",
         first if first & kind::STREAM != 0 => "STREAM",
         first => panic!("no frame begins with {first:#04x}"),
     }
@@ -174,6 +176,22 @@ fn of_the_connection() -> Vec<Doc> {
             object! { "code": code, "reason": reason },
         )
     };
+    let frequency = |sequence, threshold, max_delay_micros, reordering| {
+        row(
+            &Frame::AckFrequency(AckFrequencyFrame {
+                sequence,
+                threshold,
+                max_delay_micros,
+                reordering,
+            }),
+            object! {
+                "sequence": sequence,
+                "threshold": threshold,
+                "max_delay": max_delay_micros,
+                "reordering": reordering,
+            },
+        )
+    };
     vec![
         new_id(&[1, 2, 3, 4, 5, 6, 7, 8], 1, 0),
         new_id(&[9], 100, 100),
@@ -185,6 +203,9 @@ fn of_the_connection() -> Vec<Doc> {
         app_close(0, ""),
         app_close(1 << 40, "bye"),
         row(&Frame::HandshakeDone, object! {}),
+        frequency(0, 2, 25_000, 1),
+        frequency(70, 256, 1000, 0),
+        row(&Frame::ImmediateAck, object! {}),
     ]
 }
 

@@ -35,6 +35,15 @@ pub(crate) fn read(r: &mut Cursor<'_>) -> (&'static str, Value) {
         ),
         0x05 => ("STOP_SENDING", json!({ "stream": r.varint(), "code": r.varint() })),
         0x06 => ("CRYPTO", json!({ "offset": r.varint(), "data": hex(r.varint_prefixed()) })),
+        0x07 => (
+            "ACK_FREQUENCY",
+            json!({
+                "sequence": r.varint(),
+                "threshold": r.varint(),
+                "max_delay": r.varint(),
+                "reordering": r.varint(),
+            }),
+        ),
         0x10 => ("MAX_DATA", json!({ "max": r.varint() })),
         0x11 => ("MAX_STREAM_DATA", json!({ "stream": r.varint(), "max": r.varint() })),
         0x12 => ("MAX_STREAMS bidirectional", json!({ "max": r.varint() })),
@@ -66,6 +75,7 @@ pub(crate) fn read(r: &mut Cursor<'_>) -> (&'static str, Value) {
             json!({ "code": r.varint(), "reason": utf8(r.varint_prefixed()) }),
         ),
         0x1e => ("HANDSHAKE_DONE", json!({})),
+        0x1f => ("IMMEDIATE_ACK", json!({})),
         kind => panic!("no frame begins with {kind:#04x}"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod amplification;
 mod audit;
+mod batch;
 mod clock;
 mod ending;
 mod extremes;

@@ -4,7 +4,8 @@ use super::pair::{Pair, client_address, closed, craft_payload};
 use crate::error::{AppCode, CloseReason, Code};
 use crate::ids::{ConnectionId, Dir, Side, Space, StreamId};
 use crate::wire::frame::{
-    AckFrame, AppCloseFrame, Frame, NewConnectionId, ResetToken, StreamFrame, TransportCloseFrame,
+    AckFrame, AckFrequencyFrame, AppCloseFrame, Frame, NewConnectionId, ResetToken, StreamFrame,
+    TransportCloseFrame,
 };
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -29,6 +30,8 @@ fn matrix() -> Vec<(u8, Vec<u8>)> {
         id: ConnectionId::from([9; 8]),
         reset_token: ResetToken([9; 16]),
     };
+    let request =
+        AckFrequencyFrame { sequence: 0, threshold: 10, max_delay_micros: 9000, reordering: 1 };
     let close = TransportCloseFrame { code: Code::NO_ERROR, frame: 0, reason: b"" };
     let frames = [
         (I | H | C | S, Frame::Padding(4)),
@@ -49,6 +52,8 @@ fn matrix() -> Vec<(u8, Vec<u8>)> {
         (I | H | C | S, Frame::TransportClose(close)),
         (C | S, Frame::AppClose(AppCloseFrame { code: AppCode(0), reason: b"" })),
         (S, Frame::HandshakeDone),
+        (C | S, Frame::AckFrequency(request)),
+        (C | S, Frame::ImmediateAck),
         (C | S, Frame::Stream(StreamFrame { id, offset: None, fin: false, data })),
     ];
     let encoded = frames.iter().map(|(allowed, frame)| {
@@ -116,7 +121,7 @@ fn a_frame_in_the_wrong_packet_or_from_the_wrong_side_ends_the_connection_and_no
 fn a_frame_of_no_known_type_ends_the_connection_wherever_it_comes_from() {
     for sender in [Side::Client, Side::Server] {
         for space in Space::ALL {
-            for kind in [0x07, 0x0f, 0x1a, 0x1b, 0x1f, 0x20, 0x40, 0x7f] {
+            for kind in [0x08, 0x0f, 0x1a, 0x1b, 0x20, 0x40, 0x7f] {
                 match send(sender, space, &[kind; 20]) {
                     Some(CloseReason::LocalError(error)) => {
                         assert_eq!((error.code, error.frame), (Code::FRAME_ENCODING, kind));

@@ -12,6 +12,37 @@ pub(super) fn encode(out: &mut impl Put, kind: u8, fields: &[u64]) -> Result<(),
     fields.iter().try_for_each(|&field| out.put_varint(field))
 }
 
+/// ACK_FREQUENCY: how the sender of this frame would like its packets acknowledged
+/// (draft-ietf-quic-ack-frequency).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckFrequencyFrame {
+    /// Numbers the requests of one end from 0; the newest holds.
+    pub sequence: u64,
+    /// How many ack-eliciting packets are acknowledged together.
+    pub threshold: u64,
+    /// For how long fewer are held back, in microseconds.
+    pub max_delay_micros: u64,
+    /// By how much a packet's number must differ from the one that was next to be acknowledged at once; 0: none
+    /// is.
+    pub reordering: u64,
+}
+
+impl AckFrequencyFrame {
+    pub(super) fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
+        let fields = [self.sequence, self.threshold, self.max_delay_micros, self.reordering];
+        encode(out, kind::ACK_FREQUENCY, &fields)
+    }
+
+    pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self {
+            sequence: r.varint()?,
+            threshold: r.varint()?,
+            max_delay_micros: r.varint()?,
+            reordering: r.varint()?,
+        })
+    }
+}
+
 /// Length of a stateless reset token.
 pub const RESET_TOKEN_LEN: usize = 16;
 

@@ -14,6 +14,8 @@ pub const RESET_STREAM: u8 = 0x04;
 pub const STOP_SENDING: u8 = 0x05;
 /// Bytes of the handshake.
 pub const CRYPTO: u8 = 0x06;
+/// Asks the peer to acknowledge more or less often.
+pub const ACK_FREQUENCY: u8 = 0x07;
 /// Credit for the connection.
 pub const MAX_DATA: u8 = 0x10;
 /// Credit for a stream.
@@ -40,5 +42,7 @@ pub const CONNECTION_CLOSE: u8 = 0x1c;
 pub const APPLICATION_CLOSE: u8 = 0x1d;
 /// The server confirms the handshake.
 pub const HANDSHAKE_DONE: u8 = 0x1e;
+/// Asks for an acknowledgement at once.
+pub const IMMEDIATE_ACK: u8 = 0x1f;
 /// The bit that marks a STREAM frame.
 pub const STREAM: u8 = 0x80;

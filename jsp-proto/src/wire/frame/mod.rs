@@ -9,7 +9,7 @@ mod stream;
 
 pub use ack::{AckFrame, AckRanges, EcnCounts, MAX_RANGES};
 pub use close::{AppCloseFrame, MAX_REASON, TransportCloseFrame};
-pub use control::{NewConnectionId, RESET_TOKEN_LEN, ResetToken};
+pub use control::{AckFrequencyFrame, NewConnectionId, RESET_TOKEN_LEN, ResetToken};
 pub use stream::{MAX_WINDOW, StreamFrame, StreamHeader, expand_offset};
 
 use super::{Full, Malformed, Put, Reader};
@@ -25,6 +25,10 @@ pub enum Frame<'a> {
     Ping,
     /// ACK or ACK_ECN.
     Ack(AckFrame<'a>),
+    /// ACK_FREQUENCY.
+    AckFrequency(AckFrequencyFrame),
+    /// IMMEDIATE_ACK.
+    ImmediateAck,
     /// RESET_STREAM.
     ResetStream {
         /// The stream.
@@ -109,6 +113,8 @@ impl Frame<'_> {
             Self::Padding(n) => (0..*n).try_for_each(|_| out.put_u8(kind::PADDING)),
             Self::Ping => out.put_u8(kind::PING),
             Self::Ack(ack) => ack.encode(out),
+            Self::AckFrequency(frame) => frame.encode(out),
+            Self::ImmediateAck => out.put_u8(kind::IMMEDIATE_ACK),
             Self::ResetStream { id, code, final_size } => {
                 control::encode(out, kind::RESET_STREAM, &[id.0, code.0, *final_size])
             }
@@ -157,6 +163,19 @@ impl<'a> Frames<'a> {
     pub const fn new(payload: &'a [u8]) -> Self {
         Self { reader: Reader::new(payload) }
     }
+
+    /// The next frame, if it is a STREAM frame: what nearly every packet of a transfer holds, without the way
+    /// through all the others.
+    pub fn next_stream(&mut self) -> Option<Result<(u8, StreamFrame<'a>), TransportError>> {
+        let kind = self.reader.peek().filter(|kind| kind & kind::STREAM != 0)?;
+        let frame = self.reader.u8().and_then(|kind| StreamFrame::decode(kind, &mut self.reader));
+        Some(frame.map(|frame| (kind, frame)).map_err(|Malformed| self.malformed(kind)))
+    }
+
+    fn malformed(&mut self, kind: u8) -> TransportError {
+        self.reader.take_rest();
+        TransportError::new(Code::FRAME_ENCODING, "frame does not parse").in_frame(kind)
+    }
 }
 
 impl<'a> Iterator for Frames<'a> {
@@ -166,10 +185,7 @@ impl<'a> Iterator for Frames<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let kind = self.reader.peek()?;
         let frame = decode(&mut self.reader).map(|frame| (kind, frame));
-        Some(frame.map_err(|Malformed| {
-            self.reader.take_rest();
-            TransportError::new(Code::FRAME_ENCODING, "frame does not parse").in_frame(kind)
-        }))
+        Some(frame.map_err(|Malformed| self.malformed(kind)))
     }
 }
 
@@ -182,6 +198,8 @@ fn decode<'a>(r: &mut Reader<'a>) -> Result<Frame<'a>, Malformed> {
         kind::PADDING => Frame::Padding(1 + skip_padding(r)),
         kind::PING => Frame::Ping,
         kind::ACK | kind::ACK_ECN => Frame::Ack(AckFrame::decode(kind == kind::ACK_ECN, r)?),
+        kind::ACK_FREQUENCY => Frame::AckFrequency(AckFrequencyFrame::decode(r)?),
+        kind::IMMEDIATE_ACK => Frame::ImmediateAck,
         kind::RESET_STREAM => Frame::ResetStream {
             id: StreamId(r.varint()?),
             code: AppCode(r.varint()?),

@@ -91,12 +91,18 @@ pub struct StreamFrame<'a> {
 
 impl<'a> StreamFrame<'a> {
     pub(super) fn decode(kind: u8, r: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let (width, high) = (usize::from(kind >> 2 & 3), u64::from(kind & 3));
-        let mut id = if width == 3 { 0 } else { high };
-        for &byte in r.take(WIDTHS[width])? {
-            id = id << 8 | u64::from(byte);
-        }
-        if id >= 1 << 62 || (width == 3 && high != 0) {
+        let high = u64::from(kind & 3);
+        let id = match (kind >> 2 & 3, high) {
+            (0, _) => high << 8 | u64::from(r.u8()?),
+            (1, _) => high << 16 | u64::from(r.u16()?),
+            (2, _) => {
+                let [a, b, c] = r.array()?;
+                high << 24 | u64::from(u32::from_be_bytes([0, a, b, c]))
+            }
+            (_, 0) => u64::from_be_bytes(r.array()?),
+            _ => return Err(Malformed),
+        };
+        if id >= 1 << 62 {
             return Err(Malformed);
         }
         let offset = if kind & OFFSET != 0 { Some(r.u32()?) } else { None };

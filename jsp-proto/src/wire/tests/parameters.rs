@@ -28,6 +28,9 @@ impl Arbitrary for Parameters {
         parameters.initial_scid = id();
         parameters.retry_scid = id();
         parameters.reset_token = bool::arbitrary(g).then_some(ResetToken([u8::arbitrary(g); 16]));
+        let most = 1000 * parameters.max_ack_delay_ms.max(1);
+        parameters.min_ack_delay_micros =
+            bool::arbitrary(g).then(|| u64::arbitrary(g) % (most + 1));
         parameters
     }
 }
@@ -53,6 +56,7 @@ fn longest() -> Parameters {
         max_streams: [StreamId::MAX_COUNT; 2],
         max_ack_delay_ms: (1 << 14) - 1,
         cid_limit: VARINT_MAX,
+        min_ack_delay_micros: Some(1000 * ((1 << 14) - 1)),
     }
 }
 

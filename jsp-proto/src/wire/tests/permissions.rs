@@ -6,7 +6,7 @@ use crate::wire::permission::permitted;
 
 /// One row a frame type: Initial, Handshake, 1-RTT from the client, 1-RTT from the server.
 #[rustfmt::skip]
-const MATRIX: [(u8, &str, [bool; 4]); 20] = {
+const MATRIX: [(u8, &str, [bool; 4]); 22] = {
     const Y: bool = true;
     const N: bool = false;
     [
@@ -17,6 +17,7 @@ const MATRIX: [(u8, &str, [bool; 4]); 20] = {
         (0x04, "RESET_STREAM",         [N, N, Y, Y]),
         (0x05, "STOP_SENDING",         [N, N, Y, Y]),
         (0x06, "CRYPTO",               [Y, Y, N, N]),
+        (0x07, "ACK_FREQUENCY",        [N, N, Y, Y]),
         (0x10, "MAX_DATA",             [N, N, Y, Y]),
         (0x11, "MAX_STREAM_DATA",      [N, N, Y, Y]),
         (0x12, "MAX_STREAMS bidi",     [N, N, Y, Y]),
@@ -30,6 +31,7 @@ const MATRIX: [(u8, &str, [bool; 4]); 20] = {
         (0x1c, "CONNECTION_CLOSE",     [Y, Y, Y, Y]),
         (0x1d, "APPLICATION_CLOSE",    [N, N, Y, Y]),
         (0x1e, "HANDSHAKE_DONE",       [N, N, N, Y]),
+        (0x1f, "IMMEDIATE_ACK",        [N, N, Y, Y]),
     ]
 };
 

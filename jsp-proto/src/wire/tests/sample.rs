@@ -4,8 +4,8 @@ use crate::error::{AppCode, Code};
 use crate::ids::{ConnectionId, Dir, StreamId};
 use crate::time::Duration;
 use crate::wire::frame::{
-    AckFrame, AppCloseFrame, EcnCounts, Frame, Frames, NewConnectionId, ResetToken, StreamFrame,
-    TransportCloseFrame,
+    AckFrame, AckFrequencyFrame, AppCloseFrame, EcnCounts, Frame, Frames, NewConnectionId,
+    ResetToken, StreamFrame, TransportCloseFrame,
 };
 use crate::wire::{Put, VARINT_MAX};
 use quickcheck::{Arbitrary, Gen};
@@ -37,7 +37,7 @@ pub(super) struct Recipe {
 
 impl Recipe {
     /// How many shapes of frame there are.
-    pub(super) const SHAPES: u8 = 20;
+    pub(super) const SHAPES: u8 = 22;
 
     /// The frame; `ack` lends room to an encoded ACK.
     pub(super) fn frame<'a>(&'a self, ack: &'a mut Vec<u8>) -> Frame<'a> {
@@ -73,6 +73,13 @@ impl Recipe {
             }),
             15 => Frame::AppClose(AppCloseFrame { code: AppCode(a), reason: data }),
             16 => Frame::HandshakeDone,
+            17 => Frame::ImmediateAck,
+            18 => Frame::AckFrequency(AckFrequencyFrame {
+                sequence: a,
+                threshold: b,
+                max_delay_micros: c,
+                reordering: b % 3,
+            }),
             _ => Frame::Stream(StreamFrame {
                 id,
                 offset: if b == 0 { None } else { Some(b as u32) },

@@ -50,6 +50,14 @@ fn object(frame: &Frame<'_>, offsets: &mut Offsets) -> Value {
         }
         Frame::Ping => json!({ "frame_type": "ping" }),
         Frame::Ack(ref frame) => ack(frame),
+        Frame::AckFrequency(ref frame) => json!({
+            "frame_type": "ack_frequency",
+            "sequence_number": frame.sequence,
+            "ack_eliciting_threshold": frame.threshold,
+            "requested_max_ack_delay": frame.max_delay_micros as f64 / 1000.0,
+            "reordering_threshold": frame.reordering,
+        }),
+        Frame::ImmediateAck => json!({ "frame_type": "immediate_ack" }),
         Frame::ResetStream { id, code, final_size } => json!({
             "frame_type": "reset_stream",
             "stream_id": id.0,
@@ -155,7 +163,8 @@ mod tests {
     use jsp_proto::time::Duration;
     use jsp_proto::wire::Writer;
     use jsp_proto::wire::frame::{
-        AppCloseFrame, EcnCounts, NewConnectionId, ResetToken, TransportCloseFrame,
+        AckFrequencyFrame, AppCloseFrame, EcnCounts, NewConnectionId, ResetToken,
+        TransportCloseFrame,
     };
 
     fn of(list: &[Frame<'_>]) -> Vec<Value> {
@@ -191,6 +200,13 @@ mod tests {
             Frame::TransportClose(close),
             Frame::AppClose(AppCloseFrame { code: AppCode(3), reason: b"bye" }),
             Frame::HandshakeDone,
+            Frame::AckFrequency(AckFrequencyFrame {
+                sequence: 1,
+                threshold: 40,
+                max_delay_micros: 2500,
+                reordering: 1,
+            }),
+            Frame::ImmediateAck,
         ]);
         let expected = json!([
             { "frame_type": "padding", "length": 3, "payload_length": 3 },
@@ -220,6 +236,11 @@ mod tests {
                 "raw_error_code": 3, "reason": "bye"
             },
             { "frame_type": "handshake_done" },
+            {
+                "frame_type": "ack_frequency", "sequence_number": 1, "ack_eliciting_threshold": 40,
+                "requested_max_ack_delay": 2.5, "reordering_threshold": 1
+            },
+            { "frame_type": "immediate_ack" },
         ]);
         assert_eq!(Value::from(objects), expected);
     }

@@ -1,0 +1,225 @@
+//! How often the peer is asked to acknowledge (`spec/07-recovery.md`, section 7.1.1;
+//! draft-ietf-quic-ack-frequency).
+//!
+//! ```text
+//!  in flight      |--------|--------|--------|--------|     a quarter of the flight, at most 256 packets,
+//!                          ^ an acknowledgement for each    or a quarter of a round trip
+//! ```
+//!
+//! Two packets are acknowledged together unless the peer is asked for something else, and a transfer of a thousand
+//! packets a round trip needs no 500 acknowledgements: a few keep the window moving. But while the window grows with
+//! the flight, slow start's exit wants eight samples a round trip. A path with little in flight is left as it is.
+
+use crate::recovery::{AckPolicy, MAX_THRESHOLD};
+use crate::rtt::Rtt;
+use crate::time::{Duration, Time};
+use crate::wire::frame::AckFrequencyFrame;
+
+/// A request is not worth its bytes if fewer packets than this could be acknowledged together.
+const MIN_THRESHOLD: u64 = 8;
+
+/// What the peer was asked for, and what it may therefore do.
+#[derive(Debug)]
+pub struct AckFrequency {
+    /// What holds without a request: the peer's promise.
+    usual: AckPolicy,
+    /// The shortest delay that it can be asked for; `None`: it takes no requests.
+    min_delay: Option<Duration>,
+    /// The largest flight lately, in bytes.
+    flight: u64,
+    /// What the newest request says, sent or owed.
+    asked: AckPolicy,
+    /// The most patient of the policies that may hold until the newest request is acknowledged.
+    before: AckPolicy,
+    /// The sequence number of the next request.
+    next: u64,
+    owed: bool,
+    /// When the peer was last asked for something new.
+    since: Option<Time>,
+}
+
+impl AckFrequency {
+    /// Before anything is known of the peer.
+    pub(super) const fn new() -> Self {
+        let usual = AckPolicy::new(Duration::ZERO);
+        Self {
+            usual,
+            min_delay: None,
+            flight: 0,
+            asked: usual,
+            before: usual,
+            next: 0,
+            owed: false,
+            since: None,
+        }
+    }
+
+    /// Takes the peer's promise, and what it can be asked for.
+    pub fn set_peer(&mut self, max_delay: Duration, min_delay: Option<Duration>) {
+        self.usual = AckPolicy::new(max_delay);
+        (self.asked, self.before) = (self.usual, self.usual);
+        self.min_delay = min_delay.filter(|min| *min <= max_delay);
+    }
+
+    /// Whether the peer takes ACK_FREQUENCY and IMMEDIATE_ACK.
+    pub const fn is_negotiated(&self) -> bool {
+        self.min_delay.is_some()
+    }
+
+    /// The most patient that the peer may be: requests that it may not have yet, and those before, count.
+    pub fn policy(&self) -> AckPolicy {
+        patient(self.asked, self.before)
+    }
+
+    /// The request to send, if one is owed; it counts as sent.
+    pub fn next_request(&mut self) -> Option<AckFrequencyFrame> {
+        if !core::mem::take(&mut self.owed) {
+            return None;
+        }
+        let sequence = self.next;
+        self.next += 1;
+        Some(AckFrequencyFrame {
+            sequence,
+            threshold: u64::from(self.asked.threshold),
+            max_delay_micros: u64::try_from(self.asked.max_delay.as_micros()).unwrap_or(0),
+            reordering: self.asked.reordering,
+        })
+    }
+
+    /// The request of this sequence number arrived.
+    pub fn on_acked(&mut self, sequence: u64) {
+        if sequence + 1 == self.next && !self.owed {
+            self.before = self.asked;
+        }
+    }
+
+    /// The request of this sequence number was lost: the newest is made again.
+    pub fn on_lost(&mut self, sequence: u64) {
+        self.owed |= sequence + 1 == self.next;
+    }
+
+    /// Packets were acknowledged of `flight` bytes that were outstanding, under a window of `window` bytes.
+    pub(super) fn on_ack(&mut self, now: Time, flight: u64, window: u64, mtu: u16, rtt: &Rtt) {
+        self.flight = flight.max(self.flight - self.flight / 8);
+        let Some(min_delay) = self.min_delay else { return };
+        let share = if flight.saturating_mul(2) >= window { 8 } else { 4 };
+        let packets = self.flight / u64::from(mtu.max(1)) / share;
+        let wanted = if packets < MIN_THRESHOLD {
+            self.usual
+        } else {
+            AckPolicy {
+                threshold: packets.min(u64::from(MAX_THRESHOLD)) as u32,
+                max_delay: (rtt.smoothed() / 4).max(min_delay).min(self.usual.max_delay),
+                ..self.usual
+            }
+        };
+        let settled = self.since.is_none_or(|since| now.since(since) >= rtt.smoothed());
+        if settled && differs(&wanted, &self.asked) {
+            self.before = self.policy();
+            self.asked = wanted;
+            self.owed = true;
+            self.since = Some(now);
+        }
+    }
+}
+
+/// What is at least as patient as each of two policies.
+fn patient(one: AckPolicy, other: AckPolicy) -> AckPolicy {
+    AckPolicy {
+        threshold: one.threshold.max(other.threshold),
+        max_delay: one.max_delay.max(other.max_delay),
+        ..one
+    }
+}
+
+/// Whether two policies differ by much: by a factor of two.
+fn differs(one: &AckPolicy, other: &AckPolicy) -> bool {
+    let twice = |a: u128, b: u128| a >= 2 * b || b >= 2 * a;
+    twice(one.threshold.into(), other.threshold.into())
+        || (one.threshold > 2 && twice(one.max_delay.as_nanos(), other.max_delay.as_nanos()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+    const AT: fn(u64) -> Time = |ms| Time::from_nanos(ms * 1_000_000);
+
+    fn frequency() -> AckFrequency {
+        let mut frequency = AckFrequency::new();
+        frequency.set_peer(MS(25), Some(MS(1)));
+        frequency
+    }
+
+    fn rtt(ms: u64) -> Rtt {
+        let mut rtt = Rtt::new(MS(100));
+        rtt.update(MS(ms), MS(0));
+        rtt
+    }
+
+    #[test]
+    fn a_transfer_asks_for_a_quarter_of_its_flight_and_a_growing_one_for_an_eighth() {
+        for (window, threshold) in [(4_000_000, 100), (500_000, 50)] {
+            let mut frequency = frequency();
+            frequency.on_ack(AT(0), 480_000, window, 1200, &rtt(40));
+            let request = frequency.next_request().unwrap();
+            assert_eq!((request.threshold, request.max_delay_micros), (threshold, 10_000));
+            assert_eq!(frequency.next_request(), None);
+        }
+    }
+
+    #[test]
+    fn requests_stay_within_what_the_peer_takes() {
+        for (flight, ms, expected) in [(1 << 40, 10_000, (256, 25_000)), (1 << 40, 0, (256, 1000))]
+        {
+            let mut frequency = frequency();
+            frequency.on_ack(AT(0), flight, 1 << 50, 1200, &rtt(ms));
+            let request = frequency.next_request().unwrap();
+            assert_eq!((request.threshold, request.max_delay_micros), expected);
+        }
+    }
+
+    #[test]
+    fn little_in_flight_and_peers_that_take_no_requests_are_left_alone() {
+        let mut frequency = frequency();
+        frequency.on_ack(AT(0), 7 * 4 * 1200, 1 << 30, 1200, &rtt(40));
+        assert_eq!(frequency.next_request(), None);
+        let mut old = AckFrequency::new();
+        old.set_peer(MS(25), None);
+        old.on_ack(AT(0), 1 << 30, 1 << 40, 1200, &rtt(40));
+        assert_eq!((old.next_request(), old.policy()), (None, AckPolicy::new(MS(25))));
+    }
+
+    #[test]
+    fn a_request_is_renewed_when_the_flight_changed_by_much_and_at_most_once_a_round_trip() {
+        let mut frequency = frequency();
+        let ask = |frequency: &mut AckFrequency, ms, flight| {
+            frequency.on_ack(AT(ms), flight, 1 << 40, 1200, &rtt(40));
+            frequency.next_request().map(|request| request.threshold)
+        };
+        assert_eq!(ask(&mut frequency, 0, 480_000), Some(100));
+        assert_eq!(ask(&mut frequency, 10, 960_000), None, "too soon");
+        assert_eq!(ask(&mut frequency, 40, 960_000), Some(200));
+        assert_eq!(ask(&mut frequency, 100, 1_000_000), None, "nearly the same");
+        let fallen = (0..30).find_map(|n| ask(&mut frequency, 200 + n, 10_000));
+        assert!(fallen.is_some_and(|threshold| threshold <= 100), "{fallen:?}");
+    }
+
+    #[test]
+    fn a_lost_request_is_made_again_and_until_it_arrives_the_peer_may_follow_either() {
+        let mut frequency = frequency();
+        frequency.on_ack(AT(0), 480_000, 1 << 40, 1200, &rtt(40));
+        let first = frequency.next_request().unwrap();
+        assert_eq!((frequency.policy().threshold, frequency.policy().max_delay), (100, MS(25)));
+        frequency.on_lost(first.sequence);
+        let second = frequency.next_request().unwrap();
+        assert_eq!((second.sequence, second.threshold), (first.sequence + 1, first.threshold));
+        frequency.on_lost(first.sequence);
+        assert_eq!(frequency.next_request(), None, "an older one means nothing");
+        frequency.on_acked(first.sequence);
+        assert_eq!(frequency.policy().max_delay, MS(25));
+        frequency.on_acked(second.sequence);
+        assert_eq!(frequency.policy().max_delay, MS(10));
+    }
+}
