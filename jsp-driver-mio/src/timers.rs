@@ -129,7 +129,7 @@ impl Timers {
     fn insert(&mut self, index: u32, tick: u64) {
         let tick = tick.max(self.now);
         // The highest digit in which the two differ; what is due stands in the slot of now.
-        let level = (63 - ((tick ^ self.now) | 1).leading_zeros()) / BITS;
+        let level = ((tick ^ self.now) | 1).ilog2() / BITS;
         let slot = (tick >> (level * BITS)) as usize % SLOTS;
         let level = level as usize;
         let head = std::mem::replace(&mut self.heads[level][slot], index);

@@ -15,6 +15,7 @@ use jsp_proto::ids::{ConnectionHandle, Shard};
 use jsp_proto::rng::{Rng, Seed};
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroU8;
@@ -80,7 +81,7 @@ impl Endpoint {
         let rng = Rng::new(seed, &format!("driver {}", shard.index().0));
         Ok(Self {
             core: Core::new(socket, router, rng),
-            porch: Porch { door: Door::Open, server: None, waiting: Default::default(), backlog },
+            porch: Porch { door: Door::Open, server: None, waiting: VecDeque::new(), backlog },
             batch: Batch::new(),
             closed: false,
         })
