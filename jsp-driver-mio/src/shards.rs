@@ -22,19 +22,21 @@ use std::thread::{Builder, JoinHandle};
 /// See the module.
 ///
 /// ```no_run
-/// # use jsp_driver_mio::{EndpointOptions, Event, ServerConfig, Shards};
+/// # use jsp_driver_mio::{Driver, EndpointOptions, Event, ServerConfig, Shards};
 /// # fn serve(config: ServerConfig) -> Result<(), Box<dyn std::error::Error>> {
 /// let threads = std::thread::available_parallelism()?.try_into()?;
 /// let mut shards = Shards::bind("[::]:4433".parse()?, threads, EndpointOptions::default())?;
 /// shards.set_server(Some(&config));
-/// shards.run(|mut driver| {
+/// shards.run(serve_one)?;
+///
+/// fn serve_one(mut driver: Driver) -> std::io::Result<()> {
 ///     loop {
 ///         driver.turn(None)?;
 ///         while let Some((handle, event)) = driver.poll_event() {
 ///             // ...
 ///         }
 ///     }
-/// })?;
+/// }
 /// # Ok(())
 /// # }
 /// ```

@@ -6,7 +6,7 @@
 use super::mail::{Letter, MAILBOX, Mail};
 use super::table::{Greeting, Live, Table};
 use crate::clock::Clock;
-use crate::net::{Batch, Outbox, SendOutcome, Socket};
+use crate::net::{Batch, Exit as _, Outbox, SendOutcome, Socket};
 use crate::signing::Signers;
 use crate::timers::Timers;
 use jsp_proto::connection::Connection;

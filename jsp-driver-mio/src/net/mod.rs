@@ -9,5 +9,5 @@ mod socket;
 pub use address::canonical;
 pub use batch::{Batch, Message};
 pub use offloads::{Offloads, SendOutcome, SocketOptions};
-pub(crate) use outbox::Outbox;
+pub(crate) use outbox::{Exit, Outbox};
 pub(crate) use socket::Socket;

@@ -2,6 +2,7 @@
 
 use super::Batch;
 use super::offloads::{Offloads, SendOutcome, SocketOptions};
+use super::outbox::Exit;
 use jsp_proto::record::Transmit;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
@@ -40,14 +41,6 @@ impl Socket {
         self.offloads.max_segments()
     }
 
-    pub(crate) fn try_send(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
-        let sent = self.io.try_io(|| match self.offloads.try_send(&self.io, transmit, bytes) {
-            SendOutcome::Gone => Ok(()),
-            SendOutcome::Full => Err(ErrorKind::WouldBlock.into()),
-        });
-        if sent.is_ok() { SendOutcome::Gone } else { SendOutcome::Full }
-    }
-
     /// Receives into `batch`.
     ///
     /// # Errors
@@ -55,9 +48,19 @@ impl Socket {
     pub(crate) fn recv(&self, batch: &mut Batch) -> io::Result<()> {
         self.io.try_io(|| self.offloads.recv(&self.io, batch))
     }
+}
+
+impl Exit for Socket {
+    fn try_send(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
+        let sent = self.io.try_io(|| match self.offloads.try_send(&self.io, transmit, bytes) {
+            SendOutcome::Gone => Ok(()),
+            SendOutcome::Full => Err(ErrorKind::WouldBlock.into()),
+        });
+        if sent.is_ok() { SendOutcome::Gone } else { SendOutcome::Full }
+    }
 
     /// Has the system tell of room, or no longer.
-    pub(crate) fn await_room(&mut self, awaits: bool) {
+    fn await_room(&mut self, awaits: bool) {
         if self.awaits_room == awaits {
             return;
         }
