@@ -8,6 +8,7 @@ mod io;
 mod scratch;
 mod socket;
 mod udp;
+mod watch;
 
 pub(crate) use agenda::Plan;
 pub(crate) use io::Io;

@@ -61,6 +61,17 @@ pub trait DatagramSocket: Send + Sync + fmt::Debug + 'static {
     /// What the system says. The endpoint goes on, unless there are 100 in a row: then it takes the
     /// socket for broken, and receives no more.
     fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>>;
+
+    /// Receives into `batch`, which is empty, what is there, and does not wait: a look for endpoints
+    /// that [spin](crate::Endpoint::set_spin), which call [`Self::poll_recv`] as well. Default: sees
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Self::poll_recv`].
+    fn try_recv(&self, batch: &mut Batch) -> io::Result<()> {
+        let _ = batch;
+        Ok(())
+    }
 }
 
 /// The pointer's socket.
@@ -89,6 +100,10 @@ macro_rules! forward {
 
             fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
                 (**self).poll_recv(cx, batch)
+            }
+
+            fn try_recv(&self, batch: &mut Batch) -> io::Result<()> {
+                (**self).try_recv(batch)
             }
         }
     };

@@ -1,13 +1,13 @@
 //! The system's UDP socket, watched by tokio.
 
 use super::socket::DatagramSocket;
+use super::watch::{Found, Watched};
 use jsp_driver_mio::SocketOptions;
 use jsp_driver_mio::parts::{Batch, Offloads, SendOutcome};
 use jsp_proto::record::Transmit;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
-use tokio::io::Interest;
+use std::task::{Context, Poll};
 
 /// A UDP socket of the system, with what it can do for many datagrams at once (segmentation and
 /// receive offload, batches of messages) and the ECN field of each.
@@ -16,7 +16,7 @@ use tokio::io::Interest;
 /// [`DatagramSocket`] of your own, which counts, records or wraps what passes.
 #[derive(Debug)]
 pub struct UdpSocket {
-    io: tokio::net::UdpSocket,
+    watched: Watched,
     offloads: Offloads,
 }
 
@@ -29,7 +29,7 @@ impl UdpSocket {
         // Otherwise tokio panics.
         tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
         let (socket, offloads) = Offloads::bind(address, options)?;
-        Ok(Self { io: tokio::net::UdpSocket::from_std(socket)?, offloads })
+        Ok(Self { watched: Watched::new(socket)?, offloads })
     }
 }
 
@@ -47,34 +47,31 @@ impl DatagramSocket for UdpSocket {
     }
 
     fn try_send(&self, transmit: &Transmit, bytes: &[u8]) -> SendOutcome {
-        let attempt = || self.offloads.try_send(&self.io, transmit, bytes);
-        if attempt() == SendOutcome::Gone {
-            return SendOutcome::Gone;
-        }
-        // Once more where tokio watches, so that it tells when there is room.
-        let watched = self.io.try_io(Interest::WRITABLE, || match attempt() {
-            SendOutcome::Gone => Ok(()),
-            SendOutcome::Full => Err(ErrorKind::WouldBlock.into()),
-        });
-        if watched.is_ok() { SendOutcome::Gone } else { SendOutcome::Full }
+        self.watched.try_send(|socket| self.offloads.try_send(socket, transmit, bytes))
     }
 
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.io.poll_send_ready(cx).map(|_| ())
+        self.watched.poll_writable(cx)
     }
 
     fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
-        loop {
-            ready!(self.io.poll_recv_ready(cx))?;
-            let received =
-                self.io.try_io(Interest::READABLE, || self.offloads.recv(&self.io, batch));
-            match received {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                received => return Poll::Ready(received),
-            }
+        self.watched.poll_recv(cx, |socket| {
+            self.offloads.recv(socket, batch)?;
+            Ok(if TAKES_ALL && !batch.is_full() { Found::All } else { Found::More })
+        })
+    }
+
+    fn try_recv(&self, batch: &mut Batch) -> io::Result<()> {
+        match self.offloads.recv(self.watched.socket(), batch) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            received => received,
         }
     }
 }
+
+/// Whether a call to receive takes messages for as long as there are some and there is room, as
+/// Linux's does: one that returns with room left has seen that no more is there.
+const TAKES_ALL: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 #[cfg(test)]
 mod tests {
