@@ -133,4 +133,5 @@ pub mod parts {
     pub use crate::identity::system_seed;
     pub use crate::net::{Batch, Message, Offloads, SendOutcome, canonical};
     pub use crate::signing::Signers;
+    pub use crate::timers::Timers;
 }

@@ -41,7 +41,7 @@ const UNSET: u16 = u16::MAX;
 
 /// See the module. Timers have small numbers: the connections' places in their table.
 #[derive(Debug)]
-pub(crate) struct Timers {
+pub struct Timers {
     entries: Vec<Entry>,
     heads: Box<[[u32; SLOTS]; LEVELS]>,
     /// Which slots have timers, a bit for each.
@@ -51,7 +51,8 @@ pub(crate) struct Timers {
 }
 
 impl Timers {
-    pub(crate) fn new() -> Self {
+    /// None is set.
+    pub fn new() -> Self {
         Self {
             entries: Vec::new(),
             heads: Box::new([[NONE; SLOTS]; LEVELS]),
@@ -61,7 +62,7 @@ impl Timers {
     }
 
     /// Sets timer `index` to `at`, wherever it was set before.
-    pub(crate) fn set(&mut self, index: u32, at: Time) {
+    pub fn set(&mut self, index: u32, at: Time) {
         self.clear(index);
         let at_least = index as usize + 1;
         if self.entries.len() < at_least {
@@ -72,7 +73,7 @@ impl Timers {
     }
 
     /// Unsets timer `index`.
-    pub(crate) fn clear(&mut self, index: u32) {
+    pub fn clear(&mut self, index: u32) {
         let Some(&Entry { previous, next, place, .. }) = self.entries.get(index as usize) else {
             return;
         };
@@ -95,7 +96,7 @@ impl Timers {
 
     /// When to come again: when the next timer is due, or before, where too many are due at about the
     /// same time to look at each.
-    pub(crate) fn next(&self) -> Option<Time> {
+    pub fn next(&self) -> Option<Time> {
         let (level, slot, begin) = self.next_slot()?;
         let first = self.heads[level][slot];
         let next = |entry: &&Entry| self.entries.get(entry.next as usize);
@@ -106,7 +107,7 @@ impl Timers {
     }
 
     /// Lets time pass to `now`; timers that are due are unset and added to `due`.
-    pub(crate) fn expire(&mut self, now: Time, due: &mut Vec<u32>) {
+    pub fn expire(&mut self, now: Time, due: &mut Vec<u32>) {
         let now = now.as_nanos() >> TICK;
         while let Some((level, slot, begin)) = self.next_slot().filter(|(.., at)| *at <= now) {
             self.now = self.now.max(begin);
@@ -150,6 +151,12 @@ impl Timers {
         let above = self.now.checked_shr(shift + BITS).unwrap_or(0);
         let begin = ((above << BITS) | u64::from(slot)) << shift;
         Some((level, slot as usize, begin))
+    }
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -62,6 +62,11 @@ impl Batch {
         self.count = 0;
     }
 
+    /// Whether nothing was received.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Whether there is no room for another message.
     pub fn is_full(&self) -> bool {
         self.count == Self::MESSAGES

@@ -1,5 +1,6 @@
 //! A connection as the driver keeps it: the engine's part behind a lock, with who waits for it.
 
+use super::outbox::{Left, Outbox};
 use super::waiters::Waiters;
 use crate::net::{Io, Scratch, lock};
 use jsp_driver_mio::SignWith;
@@ -53,8 +54,7 @@ pub(super) struct State {
     greeting: Option<Box<Greeting>>,
     /// Where the endpoint's agenda has this connection.
     timer: Option<Time>,
-    /// Whether the endpoint's task knows that there is more to send.
-    enlisted: bool,
+    outbox: Outbox,
     retired: bool,
     /// How to close once everything that was finished has arrived.
     farewell: Option<(AppCode, Vec<u8>)>,
@@ -89,7 +89,7 @@ impl Link {
                 closed: None,
                 greeting: Some(Box::new(Greeting { signers, rng, runtime })),
                 timer: None,
-                enlisted: false,
+                outbox: Outbox::new(),
                 retired: false,
                 farewell: None,
             }),
@@ -112,20 +112,28 @@ impl Link {
 
     /// Does something with the connection, then acts on what it led to.
     pub(super) fn act<R>(self: &Arc<Self>, f: impl FnOnce(&mut State, Time) -> R) -> R {
-        self.act_if(|state, now| (true, f(state, now)))
+        self.act_on(|state, now| (Left::Urgent, f(state, now)))
     }
 
-    /// The same, where `f` tells whether it led to anything.
-    pub(super) fn act_if<R>(self: &Arc<Self>, f: impl FnOnce(&mut State, Time) -> (bool, R)) -> R {
+    /// The same, where `f` tells what it left to be sent.
+    pub(super) fn act_on<R>(self: &Arc<Self>, f: impl FnOnce(&mut State, Time) -> (Left, R)) -> R {
         Scratch::lend(|scratch| {
             let mut state = lock(&self.state);
             let now = self.io.clock.now();
-            let (acted, result) = f(&mut state, now);
-            if acted {
+            let (left, result) = f(&mut state, now);
+            if state.outbox.sends_now(left, now, self.io.turn()) {
                 self.settle(&mut state, now, scratch);
+                self.io.stir(scratch);
+            } else {
+                self.enlist(&mut state, scratch);
             }
             result
         })
+    }
+
+    /// Sends what waits.
+    pub(super) fn send_now(self: &Arc<Self>) {
+        self.act_on(|state, _| (state.outbox.owed(), ()));
     }
 
     /// The first flight of a client, or a server's answer to one.
@@ -144,17 +152,25 @@ impl Link {
         lock(&self.state).engine.handle_datagrams(now, meta, bytes, segment);
     }
 
-    /// Acts on what datagrams led to: one acknowledgement for the whole batch.
+    /// Acts on what datagrams led to: one acknowledgement for the whole batch. If somebody waited for
+    /// what has arrived, it waits for the answer.
     pub(crate) fn after_datagrams(self: &Arc<Self>, now: Time, scratch: &mut Scratch) {
-        self.settle(&mut lock(&self.state), now, scratch);
+        let mut state = lock(&self.state);
+        let woken = scratch.wakers.len();
+        self.pump(&mut state, now, scratch);
+        if scratch.wakers.len() > woken {
+            state.outbox.leave();
+            self.enlist(&mut state, scratch);
+        } else {
+            self.settle(&mut state, now, scratch);
+        }
     }
 
-    /// The timer that was set to `at` has passed.
-    pub(crate) fn on_timer(self: &Arc<Self>, now: Time, at: Time, scratch: &mut Scratch) {
+    /// The timer has passed.
+    pub(crate) fn on_timer(self: &Arc<Self>, now: Time, scratch: &mut Scratch) {
         let mut state = lock(&self.state);
-        if state.timer == Some(at) {
-            state.timer = None;
-        }
+        // If it was set anew meanwhile, it is set again.
+        state.timer = None;
         if state.engine.next_timeout().is_some_and(|at| at <= now) {
             state.engine.handle_timeout(now);
         }
@@ -164,8 +180,9 @@ impl Link {
     /// The connection has its next turn to send.
     pub(crate) fn on_turn(self: &Arc<Self>, now: Time, scratch: &mut Scratch) {
         let mut state = lock(&self.state);
-        state.enlisted = false;
-        self.settle(&mut state, now, scratch);
+        if state.outbox.on_turn() {
+            self.settle(&mut state, now, scratch);
+        }
     }
 
     /// Closes at once.
@@ -182,12 +199,12 @@ impl Link {
     }
 
     fn on_last_handle_dropped(self: &Arc<Self>) {
-        self.act_if(|state, _| {
-            let open = state.closed.is_none() && state.farewell.is_none();
-            if open {
-                state.farewell = Some((AppCode(0), Vec::new()));
+        self.act_on(|state, _| {
+            if state.closed.is_some() || state.farewell.is_some() {
+                return (Left::Nothing, ());
             }
-            (open, ())
+            state.farewell = Some((AppCode(0), Vec::new()));
+            (Left::Urgent, ())
         });
     }
 
@@ -199,9 +216,11 @@ impl Link {
             state.engine.close(now, code, &reason);
             self.pump(state, now, scratch);
         }
-        if !self.flush(state, now, scratch) && !state.enlisted {
-            state.enlisted = true;
-            self.io.enlist(self.handle, scratch);
+        if self.flush(state, now, scratch) {
+            state.outbox.clear();
+        } else {
+            state.outbox.leave();
+            self.enlist(state, scratch);
         }
         if state.engine.is_drained() {
             if !std::mem::replace(&mut state.retired, true) {
@@ -209,6 +228,13 @@ impl Link {
             }
         } else if let Some(at) = state.engine.next_timeout() {
             self.io.schedule(self.handle, &mut state.timer, at, scratch);
+        }
+    }
+
+    /// Tells the endpoint's task that it is owed a turn, if it is.
+    fn enlist(&self, state: &mut State, scratch: &mut Scratch) {
+        if state.outbox.enlists() {
+            self.io.enlist(self.handle, scratch);
         }
     }
 

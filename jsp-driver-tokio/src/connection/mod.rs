@@ -11,10 +11,11 @@
 //! ```
 //!
 //! There is no task and no channel for a connection: whoever has something for it locks it, tells the
-//! engine, and sends what the engine then wants sent.
+//! engine, and sends what the engine then wants sent, unless it may soon share a datagram.
 
 mod handle;
 mod link;
+mod outbox;
 mod recv_stream;
 mod send_stream;
 mod waiters;

@@ -1,6 +1,7 @@
 //! The receiving part of a stream.
 
 use super::link::Held;
+use super::outbox::Left;
 use crate::error::{ClosedStream, ReadError, ReadToEndError};
 use jsp_proto::error::AppCode;
 use jsp_proto::ids::StreamId;
@@ -115,22 +116,22 @@ impl RecvStream {
         }
         let progress = ready!(poll_proceed(cx));
         let id = self.id;
-        let taken = self.link.act_if(|state, _| {
+        let taken = self.link.act_on(|state, _| {
             let end = match take(&mut state.engine, id) {
                 // Credit for the peer may be due.
-                Ok(read) => return (true, Poll::Ready(Ok(read))),
+                Ok(read) => return (Left::Credit, Poll::Ready(Ok(read))),
                 Err(stream::ReadError::Finished) => Ok(()),
                 Err(stream::ReadError::Reset(code)) => Err(ReadError::Reset(code)),
                 Err(error) => match (&state.closed, error) {
                     (Some(reason), _) => Err(ReadError::ConnectionLost(reason.clone())),
                     (None, stream::ReadError::Blocked) => {
                         state.waiters.await_readable(id, cx.waker());
-                        return (false, Poll::Pending);
+                        return (Left::Nothing, Poll::Pending);
                     }
                     (None, _) => Err(ReadError::Closed),
                 },
             };
-            (true, Poll::Ready(Err(end)))
+            (Left::Credit, Poll::Ready(Err(end)))
         });
         let taken = ready!(taken);
         progress.made_progress();
@@ -164,9 +165,10 @@ impl AsyncRead for RecvStream {
 impl Drop for RecvStream {
     fn drop(&mut self) {
         let (id, ended) = (self.id, self.end.is_some());
-        self.link.act_if(|state, _| {
+        self.link.act_on(|state, _| {
             state.waiters.drop_receiving(id);
-            (!ended && state.engine.stop(id, AppCode(0)).is_ok(), ())
+            let stops = !ended && state.engine.stop(id, AppCode(0)).is_ok();
+            (if stops { Left::Data(0) } else { Left::Nothing }, ())
         });
     }
 }

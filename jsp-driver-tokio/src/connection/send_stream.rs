@@ -1,6 +1,7 @@
 //! The sending part of a stream.
 
 use super::link::{Held, State};
+use super::outbox::Left;
 use super::waiters::Course;
 use crate::error::{ClosedStream, WriteError};
 use bytes::Bytes;
@@ -18,6 +19,12 @@ use tokio::task::coop::poll_proceed;
 ///
 /// A stream that is dropped without [`Self::finish`] is reset with code 0, so that the peer never
 /// takes a part for the whole. One that was finished is delivered even if everything else is dropped.
+///
+/// What is written is sent at once, from the calling task. If it follows something else that was sent
+/// on the connection since the endpoint's task ran, within 50 us and on the thread of that task, it
+/// waits until the calling task and others that are ready have run, or 64 KiB are together: small
+/// writes share datagrams. A task that is to send something and then compute for long without waiting
+/// for anything can [flush](tokio::io::AsyncWriteExt::flush) before that.
 #[derive(Debug)]
 pub struct SendStream {
     link: Held,
@@ -78,10 +85,12 @@ impl SendStream {
     /// The stream was finished, reset or stopped before, or the connection has ended.
     pub fn finish(&mut self) -> Result<(), ClosedStream> {
         let id = self.id;
-        self.link.act(|state, _| {
-            state.engine.finish(id).map_err(|_| ClosedStream)?;
-            state.waiters.on_finish(id);
-            Ok(())
+        self.link.act_on(|state, _| match state.engine.finish(id) {
+            Ok(()) => {
+                state.waiters.on_finish(id);
+                (Left::Data(0), Ok(()))
+            }
+            Err(_) => (Left::Nothing, Err(ClosedStream)),
         })
     }
 
@@ -141,13 +150,13 @@ impl SendStream {
     ) -> Poll<Result<usize, WriteError>> {
         let progress = ready!(poll_proceed(cx));
         let id = self.id;
-        let taken = self.link.act_if(|state, _| match take(state, id) {
-            Ok(written) => (true, Poll::Ready(Ok(written))),
+        let taken = self.link.act_on(|state, _| match take(state, id) {
+            Ok(written) => (Left::Data(written), Poll::Ready(Ok(written))),
             Err(stream::WriteError::Blocked) => {
                 state.waiters.await_sending(id, cx.waker());
-                (false, Poll::Pending)
+                (Left::Nothing, Poll::Pending)
             }
-            Err(error) => (false, Poll::Ready(Err(state.write_error(error)))),
+            Err(error) => (Left::Nothing, Poll::Ready(Err(state.write_error(error)))),
         });
         if taken.is_ready() {
             progress.made_progress();
@@ -201,8 +210,10 @@ impl AsyncWrite for SendStream {
         written.map_err(Into::into)
     }
 
-    /// Nothing to wait for: what was written is on its way as soon as the network takes it.
+    /// Sends what waits to share a datagram. Nothing to wait for: it is on its way as soon as the
+    /// network takes it.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.link.send_now();
         Poll::Ready(Ok(()))
     }
 
@@ -216,9 +227,10 @@ impl AsyncWrite for SendStream {
 impl Drop for SendStream {
     fn drop(&mut self) {
         let id = self.id;
-        self.link.act_if(|state, _| {
+        self.link.act_on(|state, _| {
             let open = state.waiters.drop_sending(id) && state.closed.is_none();
-            (open && state.engine.reset(id, AppCode(0)).is_ok(), ())
+            let resets = open && state.engine.reset(id, AppCode(0)).is_ok();
+            (if resets { Left::Data(0) } else { Left::Nothing }, ())
         });
     }
 }

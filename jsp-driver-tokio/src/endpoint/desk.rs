@@ -233,6 +233,7 @@ impl Desk {
         for handle in gone.drain(..) {
             if book.link(handle).is_some() {
                 book.links[handle.index as usize] = None;
+                self.io.unschedule(handle);
                 book.count -= 1;
             }
             book.router.release(handle);
@@ -254,9 +255,14 @@ impl Book {
         self.count
     }
 
+    /// The connection at a place of the table.
+    pub(super) fn link_at(&self, index: u32) -> Option<&Arc<Link>> {
+        self.links.get(index as usize)?.as_ref()
+    }
+
     /// A connection of the table.
     pub(super) fn link(&self, handle: ConnectionHandle) -> Option<&Arc<Link>> {
-        let link = self.links.get(handle.index as usize)?.as_ref()?;
+        let link = self.link_at(handle.index)?;
         (link.handle() == handle).then_some(link)
     }
 }

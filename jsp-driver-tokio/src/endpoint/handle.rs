@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// A socket with all connections over it, as client, as server, or both. Cheap to clone.
@@ -83,6 +84,22 @@ impl Endpoint {
     /// How many connections there are, those that are closing included.
     pub fn connections(&self) -> usize {
         lock(&self.desk.book).count()
+    }
+
+    /// Sets how long this endpoint, whenever it has had something to do, keeps looking for more before
+    /// it sleeps. Default: zero, which sleeps at once.
+    ///
+    /// What arrives in that time is answered without a wake-up, which takes the system some 20 to 50
+    /// us. The price is a processor core that is busy for as long, even if nothing comes; for ever, if
+    /// datagrams are never further apart. Other tasks have their turns, the spinning one after each of
+    /// them, so this is for a runtime of one thread, with a core to itself, whose tasks are quick: each
+    /// turn of the endpoint would wake another thread of a larger runtime. Where others need the
+    /// processor, the peer among them, spinning makes everything slower.
+    ///
+    /// It is for the system's sockets: of others, those do better by it that have
+    /// [`DatagramSocket::try_recv`]. With tokio's time paused it would last for ever.
+    pub fn set_spin(&self, spin: Duration) {
+        self.desk.io.set_spin(spin);
     }
 
     /// Sets how connections are taken from now on; `None` takes none. To rotate or to revoke an

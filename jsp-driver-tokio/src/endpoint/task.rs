@@ -14,7 +14,7 @@ use jsp_driver_mio::parts::Batch;
 use jsp_proto::endpoint::Routed;
 use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::record::Received;
-use jsp_proto::time::Time;
+use jsp_proto::time::{Duration, Time};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +23,8 @@ use tokio::time::Sleep;
 
 /// Batches that a turn receives: up to 2 MiB.
 const BATCHES: usize = 4;
+/// Looks at the socket, for as long as nothing is there, before other tasks have their turn.
+const GLANCES: usize = 4;
 /// Failures of the socket in a row after which it counts as broken.
 const FAILURES: u32 = 100;
 
@@ -32,11 +34,15 @@ pub(super) struct Task {
     batch: Batch,
     failures: u32,
     sleep: Pin<Box<Sleep>>,
+    /// When the router has something to do.
+    limit: Option<Time>,
     /// What `sleep` is set to.
     alarm: Option<Time>,
+    /// Until when this task looks for more without sleeping, if it does.
+    awake_until: Option<Time>,
     /// Connections that got datagrams of the batch at hand.
     touched: Vec<Arc<Link>>,
-    timers: Vec<(Time, ConnectionHandle)>,
+    timers: Vec<u32>,
     due: Vec<ConnectionHandle>,
     gone: Vec<ConnectionHandle>,
 }
@@ -47,8 +53,10 @@ impl Task {
             desk,
             batch: Batch::new(),
             failures: 0,
-            sleep: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            limit: None,
             alarm: None,
+            awake_until: None,
             touched: Vec::new(),
             timers: Vec::new(),
             due: Vec::new(),
@@ -57,13 +65,14 @@ impl Task {
     }
 
     /// Receives what is there; `true` if there may be more.
-    fn receive(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+    fn receive(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch, busy: &mut bool) -> bool {
         for _ in 0..BATCHES {
             self.batch.clear();
             match self.desk.io.socket.poll_recv(cx, &mut self.batch) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(())) => {
                     self.failures = 0;
+                    *busy = true;
                     self.route(scratch);
                 }
                 Poll::Ready(Err(error)) => {
@@ -105,13 +114,14 @@ impl Task {
         scratch.wake();
     }
 
-    /// Looks after connections whose time has come, and those that have more to send. While the socket
-    /// is full the latter only put themselves on the list again.
+    /// Looks after connections whose time has come, those that have more to send, those that are over,
+    /// and the router. While the socket is full the second only put themselves on the list again.
     fn attend(&mut self, now: Time, scratch: &mut Scratch) {
-        self.desk.io.take_work(now, &mut self.timers, &mut self.due);
-        for (at, handle) in self.timers.drain(..) {
-            if let Some(link) = find(&self.desk, handle) {
-                link.on_timer(now, at, scratch);
+        self.desk.io.take_work(now, &mut self.timers, &mut self.gone);
+        for index in self.timers.drain(..) {
+            let link = lock(&self.desk.book).link_at(index).cloned();
+            if let Some(link) = link {
+                link.on_timer(now, scratch);
             }
         }
         for handle in self.due.drain(..) {
@@ -120,29 +130,73 @@ impl Task {
             }
         }
         scratch.wake();
+        self.desk.release(&mut self.gone);
+        let mut book = lock(&self.desk.book);
+        if book.router.next_timeout().is_some_and(|at| at <= now) {
+            book.router.handle_timeout(now);
+        }
+        self.limit = book.router.next_timeout();
+    }
+
+    /// Looks for something to do without any preparation for sleep; `false` if there was nothing.
+    fn glance(&mut self, scratch: &mut Scratch) -> bool {
+        for _ in 0..GLANCES {
+            self.batch.clear();
+            // Errors are for those who wait.
+            let _ = self.desk.io.socket.try_recv(&mut self.batch);
+            if !self.batch.is_empty() {
+                self.route(scratch);
+                return true;
+            }
+            if self.desk.io.has_work(self.desk.io.clock.now()) {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
+
+    /// Does what there is to do; `true` if the next turn is to follow at once.
+    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+        let spin = self.desk.io.spin();
+        let spinning = self.awake_until.is_some();
+        self.desk.io.begin_turn(cx.waker(), &mut self.due);
+        let _ = self.desk.io.poll_flush(cx);
+        let mut busy = spinning && self.glance(scratch);
+        let broken = self.failures >= FAILURES;
+        let more = !broken && self.receive(cx, scratch, &mut busy);
+        let now = self.desk.io.clock.now();
+        busy |= !self.due.is_empty();
+        self.attend(now, scratch);
+        // What met a full socket in this turn is not waited for yet, nor is what meets one on
+        // another thread before this task has gone to sleep.
+        let waits = self.desk.io.poll_flush(cx).is_pending();
+        if more || (!waits && self.desk.io.is_full()) {
+            return true;
+        }
+        if busy || !spinning {
+            self.awake_until = (spin > Duration::ZERO).then(|| now + spin);
+        }
+        if self.awake_until.is_some_and(|until| now < until) {
+            return true;
+        }
+        self.awake_until = None;
+        self.plan(cx, now)
     }
 
     /// Ends the turn; `true` if the next is to follow at once.
     fn plan(&mut self, cx: &mut Context<'_>, now: Time) -> bool {
-        let limit = {
-            let mut book = lock(&self.desk.book);
-            if book.router.next_timeout().is_some_and(|at| at <= now) {
-                book.router.handle_timeout(now);
-            }
-            book.router.next_timeout()
-        };
-        match self.desk.io.end_turn(now, limit) {
+        match self.desk.io.end_turn(now, self.limit) {
             Plan::Now => true,
             Plan::Never => false,
             Plan::At(at) => {
-                if self.alarm != Some(at) {
-                    self.sleep.as_mut().reset(self.desk.io.clock.instant(at));
-                    self.alarm = Some(at);
+                if self.alarm == Some(at) {
+                    // It is set, and tokio knows whom to wake.
+                    return false;
                 }
+                self.sleep.as_mut().reset(self.desk.io.clock.instant(at));
                 let rings = self.sleep.as_mut().poll(cx).is_ready();
-                if rings {
-                    self.alarm = None;
-                }
+                self.alarm = (!rings).then_some(at);
                 rings
             }
         }
@@ -154,27 +208,12 @@ impl Future for Task {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let task = self.get_mut();
-        task.desk.io.begin_turn(cx.waker());
-        let more = Scratch::lend(|scratch| {
-            let _ = task.desk.io.poll_flush(cx);
-            let broken = task.failures >= FAILURES;
-            let mut more = !broken && task.receive(cx, scratch);
-            let now = task.desk.io.clock.now();
-            task.attend(now, scratch);
-            task.desk.io.take_drained(&mut task.gone);
-            task.desk.release(&mut task.gone);
-            // What met a full socket in this turn is not waited for yet, nor is what meets one on
-            // another thread before this task has gone to sleep.
-            let waits = task.desk.io.poll_flush(cx).is_pending();
-            more |= task.plan(cx, now);
-            more |= !waits && task.desk.io.is_full();
-            more
-        });
+        let again = Scratch::lend(|scratch| task.turn(cx, scratch));
         if task.desk.is_abandoned() {
             tracing::debug!("endpoint ended");
             return Poll::Ready(());
         }
-        if more {
+        if again {
             cx.waker().wake_by_ref();
         }
         Poll::Pending

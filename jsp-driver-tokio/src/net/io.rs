@@ -3,15 +3,15 @@
 use super::agenda::{Agenda, Plan};
 use super::clock::Clock;
 use super::lock;
-use super::scratch::Scratch;
+use super::scratch::{Scratch, this_thread};
 use super::socket::DatagramSocket;
 use jsp_driver_mio::parts::SendOutcome;
 use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::record::Transmit;
-use jsp_proto::time::Time;
+use jsp_proto::time::{Duration, Time};
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 /// Datagrams that the socket did not take, sealed already.
@@ -24,6 +24,15 @@ struct Parcel {
 /// How often a socket that is ready for more is offered what it does not take.
 const ATTEMPTS: usize = 8;
 
+/// The turn of the endpoint's task that runs now, or was the last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turn {
+    pub(crate) number: u64,
+    /// It was on the thread that asks: to wake the task costs next to nothing, then, and it runs as soon
+    /// as this thread's tasks wait.
+    pub(crate) here: bool,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Io {
@@ -34,6 +43,11 @@ pub(crate) struct Io {
     /// nobody asks an engine for more.
     parcels: Mutex<VecDeque<Parcel>>,
     full: AtomicBool,
+    turn: AtomicU64,
+    /// Where that turn is, or was.
+    thread: AtomicUsize,
+    /// Nanoseconds for which the task looks for more before it sleeps.
+    spin: AtomicU64,
 }
 
 impl Io {
@@ -44,6 +58,9 @@ impl Io {
             agenda: Mutex::default(),
             parcels: Mutex::default(),
             full: AtomicBool::new(false),
+            turn: AtomicU64::new(0),
+            thread: AtomicUsize::new(0),
+            spin: AtomicU64::new(0),
         }
     }
 
@@ -95,7 +112,7 @@ impl Io {
         scratch: &mut Scratch,
     ) {
         if timer.is_none_or(|set| at < set) {
-            let woken = lock(&self.agenda).schedule(handle, *timer, at);
+            let woken = lock(&self.agenda).schedule(handle, at);
             *timer = Some(at);
             scratch.wakers.extend(woken);
         }
@@ -119,24 +136,58 @@ impl Io {
         woken.into_iter().for_each(Waker::wake);
     }
 
-    /// The task begins a turn.
-    pub(crate) fn begin_turn(&self, waker: &Waker) {
-        lock(&self.agenda).begin(waker);
+    /// Something was sent: the task is to look for the answer, if it is one that looks.
+    pub(crate) fn stir(&self, scratch: &mut Scratch) {
+        if self.spin() > Duration::ZERO {
+            let woken = lock(&self.agenda).wake_before(Time::ZERO);
+            scratch.wakers.extend(woken);
+        }
     }
 
-    /// What the task has to look after.
+    /// How long the task looks for more before it sleeps.
+    pub(crate) fn spin(&self) -> Duration {
+        Duration::from_nanos(self.spin.load(Ordering::Relaxed))
+    }
+
+    /// Sets that.
+    pub(crate) fn set_spin(&self, spin: Duration) {
+        let nanos = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX);
+        self.spin.store(nanos, Ordering::Relaxed);
+    }
+
+    /// Which turn it is.
+    pub(crate) fn turn(&self) -> Turn {
+        let number = self.turn.load(Ordering::Relaxed);
+        Turn { number, here: self.thread.load(Ordering::Relaxed) == this_thread() }
+    }
+
+    /// The task begins a turn, and takes over who has more to send. Who comes to that later waits for
+    /// the next.
+    pub(crate) fn begin_turn(&self, waker: &Waker, due: &mut Vec<ConnectionHandle>) {
+        // Only the task writes these.
+        self.turn.store(self.turn.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.thread.store(this_thread(), Ordering::Relaxed);
+        lock(&self.agenda).begin(waker, due);
+    }
+
+    /// Whether the task, which is awake, has anything to do.
+    pub(crate) fn has_work(&self, now: Time) -> bool {
+        lock(&self.agenda).has_work(now, self.is_full())
+    }
+
+    /// Forgets a connection's timer.
+    pub(crate) fn unschedule(&self, handle: ConnectionHandle) {
+        lock(&self.agenda).unschedule(handle);
+    }
+
+    /// Places in the table of connections whose time has come, and connections that are over.
     pub(crate) fn take_work(
         &self,
         now: Time,
-        timers: &mut Vec<(Time, ConnectionHandle)>,
-        due: &mut Vec<ConnectionHandle>,
+        timers: &mut Vec<u32>,
+        drained: &mut Vec<ConnectionHandle>,
     ) {
-        lock(&self.agenda).take(now, timers, due);
-    }
-
-    /// Connections that are over.
-    pub(crate) fn take_drained(&self, out: &mut Vec<ConnectionHandle>) {
-        lock(&self.agenda).take_drained(out);
+        lock(&self.agenda).take(now, timers, drained);
     }
 
     /// The task ends its turn: when is the next, at the latest at `limit`?

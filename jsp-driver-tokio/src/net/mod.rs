@@ -11,7 +11,7 @@ mod udp;
 mod watch;
 
 pub(crate) use agenda::Plan;
-pub(crate) use io::Io;
+pub(crate) use io::{Io, Turn};
 pub(crate) use scratch::Scratch;
 pub use socket::DatagramSocket;
 pub use udp::UdpSocket;
