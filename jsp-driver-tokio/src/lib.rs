@@ -50,9 +50,14 @@
 //!
 //! One task for each endpoint does what the network and the clock begin; there is none for each
 //! connection, and no channel between. Calls of the application lock the connection, tell the engine,
-//! and send from the calling task at once, so a steady flow wakes nobody. Every queue is bounded: a
-//! writer waits while the peer's windows or the send buffer are full, and what is not read stops the
-//! peer.
+//! and send from the calling task at once, so a steady flow wakes nobody. An answer takes the
+//! acknowledgement along of what it answers, and writes that follow one another at once share datagrams
+//! ([`SendStream`] tells how). Every queue is bounded: a writer waits while the peer's windows or the
+//! send buffer are full, and what is not read stops the peer. Nothing is allocated for a packet.
+//!
+//! Where every microsecond counts, give the endpoint a runtime of one thread, run what talks over it in
+//! spawned tasks there (the future of `block_on` itself waits for an extra look at the network), and
+//! have it [spin](Endpoint::set_spin) if the processor has a core to spare.
 //!
 //! Futures are cancel-safe where their documentation says so: one that is dropped has done nothing, and
 //! nothing is lost. `tracing` tells of connections' lives at `debug`, of single datagrams at `trace`

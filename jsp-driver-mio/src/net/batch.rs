@@ -67,6 +67,11 @@ impl Batch {
         self.count == 0
     }
 
+    /// Bytes of all messages.
+    pub fn bytes(&self) -> usize {
+        self.messages.iter().take(self.count).map(|message| message.len).sum()
+    }
+
     /// Whether there is no room for another message.
     pub fn is_full(&self) -> bool {
         self.count == Self::MESSAGES

@@ -1,7 +1,7 @@
 //! Ours on mio: one stream for all requests.
 
-use crate::common::{our_options, pair};
-use crate::ours::configs;
+use crate::common::ours::configs;
+use crate::common::{our_options, our_transport, pair};
 use crate::{SIZE, SPIN, Stopwatch};
 use jsp_driver_mio::{
     AppCode, ClientConfig, ConnectionHandle, ConnectionMut, Dir, Driver, Endpoint, Event, StreamId,
@@ -29,7 +29,7 @@ fn driver(spin: Duration) -> Driver {
 
 fn serve(tell: &Sender<(SocketAddr, ClientConfig)>, spin: Duration) {
     let mut driver = driver(spin);
-    let (client, server) = configs();
+    let (client, server) = configs(our_transport());
     driver.set_server(Some(server));
     tell.send((driver.local_addr(), client)).unwrap();
     let mut request = Message::default();

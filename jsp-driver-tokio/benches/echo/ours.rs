@@ -1,11 +1,9 @@
 //! Ours on tokio: one stream for all requests.
 
+use crate::common::ours::configs;
 use crate::common::{our_endpoint, our_transport, pair};
 use crate::{SIZE, SPIN, Stopwatch, run};
-use jsp_driver_tokio::jsp_proto::crypto::Suite;
-use jsp_driver_tokio::{
-    AppCode, ClientConfig, Endpoint, Identity, RecvStream, ServerConfig, default_provider,
-};
+use jsp_driver_tokio::{AppCode, ClientConfig, Endpoint, RecvStream};
 use std::net::SocketAddr;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -22,16 +20,6 @@ fn round(echoes: usize, spin: Duration) -> Vec<Duration> {
     pair(move |tell| run(serve(tell, spin)), |door| run(ask(door, spin, echoes)))
 }
 
-/// A client and the server that it trusts.
-pub(crate) fn configs() -> (ClientConfig, ServerConfig) {
-    let identity = Identity::generate(&*default_provider()).unwrap();
-    let server = ServerConfig::with_identity(&identity).with_transport(our_transport());
-    let client = ClientConfig::pinned(identity.fingerprint())
-        .with_suites(&[Suite::Aes256Gcm])
-        .with_transport(our_transport());
-    (client, server)
-}
-
 fn endpoint(spin: Duration) -> Endpoint {
     let endpoint = our_endpoint();
     endpoint.set_spin(spin);
@@ -40,7 +28,7 @@ fn endpoint(spin: Duration) -> Endpoint {
 
 async fn serve(tell: Sender<(SocketAddr, ClientConfig)>, spin: Duration) {
     let endpoint = endpoint(spin);
-    let (client, server) = configs();
+    let (client, server) = configs(our_transport());
     endpoint.set_server(Some(server));
     tell.send((endpoint.local_addr(), client)).unwrap();
     let connection = endpoint.accept().await.unwrap().await.unwrap();

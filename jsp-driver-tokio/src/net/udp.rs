@@ -57,7 +57,8 @@ impl DatagramSocket for UdpSocket {
     fn poll_recv(&self, cx: &mut Context<'_>, batch: &mut Batch) -> Poll<io::Result<()>> {
         self.watched.poll_recv(cx, |socket| {
             self.offloads.recv(socket, batch)?;
-            Ok(if TAKES_ALL && !batch.is_full() { Found::All } else { Found::More })
+            let all = TAKES_ALL && !batch.is_full() && batch.bytes() <= LITTLE;
+            Ok(if all { Found::All } else { Found::More })
         })
     }
 
@@ -68,6 +69,10 @@ impl DatagramSocket for UdpSocket {
         }
     }
 }
+
+/// While more bytes than this are dealt with, more have usually arrived: asking for them costs less than
+/// to sleep and be woken.
+const LITTLE: usize = 4 << 10;
 
 /// Whether a call to receive takes messages for as long as there are some and there is room, as
 /// Linux's does: one that returns with room left has seen that no more is there.
