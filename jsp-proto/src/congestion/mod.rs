@@ -20,8 +20,9 @@ use core::fmt::Debug;
 
 /// A congestion controller of one path. Sizes are in bytes of UDP payload.
 pub trait Controller: Debug + Send {
-    /// A packet of `bytes` that counts as in flight was sent; `in_flight` includes it. Whether the
-    /// application, not the window, limited a flight is told with its acknowledgements.
+    /// Packets of `bytes` in all that count as in flight were sent together, the last of them with `number`;
+    /// `in_flight` includes them. Whether the application, not the window, limited a flight is told with its
+    /// acknowledgements.
     fn on_sent(&mut self, now: Time, bytes: u64, number: PacketNumber, in_flight: u64);
 
     /// Packets were acknowledged; losses that the same ACK uncovered follow in

@@ -28,6 +28,7 @@ mod stats;
 mod streams;
 mod tap;
 mod timers;
+mod train;
 
 pub use audit::{Amplification, Audit, Idle, Memory, Pacing};
 pub use config::TransportConfig;

@@ -109,10 +109,11 @@ impl Connection {
         last.pad(datagram, min);
         let len = last.start + last.len();
         let datagram = datagram.get_mut(..len)?;
+        let ecn = self.path.codepoint();
         for draft in drafts.iter().flatten() {
-            self.seal(now, draft, datagram);
+            self.seal(now, ecn, draft, datagram);
         }
-        Some(self.transmit(len, len))
+        Some(self.transmit(len, len, ecn))
     }
 
     /// What a space of the handshake, or application data beside it, has to send, if anything.
@@ -153,12 +154,19 @@ impl Connection {
             return None;
         }
         let size = usize::from(self.path.datagram_size(self.recovery.pto_count()));
-        let train = max_segments.min(out.len().min(MAX_TRAIN) / size).max(1);
+        let end = size * max_segments.min(out.len().min(MAX_TRAIN) / size).max(1);
+        // One system call gives all of them the same mark.
+        let ecn = self.path.codepoint();
         let mut len = 0;
         let mut budget = self.data_budget(now);
-        for _ in 0..train {
+        while len < end
+            && let Some(rest) = out.get_mut(len..end)
+        {
+            let run = self.transmit_run(now, ecn, rest, size, budget);
+            len += run;
+            budget -= run as u64;
+            let Some(datagram) = rest.get_mut(run..run + size) else { break };
             let Some(content) = self.data_content(now, size, budget) else { break };
-            let Some(datagram) = out.get_mut(len..len + size) else { break };
             self.sent.clear();
             let Some(mut draft) = self.compose(now, Space::Data, content, datagram, 0) else {
                 break;
@@ -168,7 +176,7 @@ impl Connection {
             draft.pad(datagram, if more { size } else { 0 });
             draft.paced = !draft.exempt;
             let Some(datagram) = datagram.get_mut(..draft.len()) else { break };
-            self.seal(now, &draft, datagram);
+            self.seal(now, ecn, &draft, datagram);
             len += draft.len();
             budget = budget.saturating_sub(draft.len() as u64);
             if draft.len() < size {
@@ -178,7 +186,7 @@ impl Connection {
         if len > 0 && budget >= size as u64 && !self.wants_data() {
             self.recovery.on_app_limited();
         }
-        (len > 0).then(|| self.transmit(len, size.min(len)))
+        (len > 0).then(|| self.transmit(len, size.min(len), ecn))
     }
 
     /// How many bytes that count as in flight may be sent now.
@@ -232,8 +240,9 @@ impl Connection {
         draft.exempt = false;
         draft.paced = true;
         draft.pad(datagram, size);
-        self.seal(now, &draft, datagram);
-        Some(self.transmit(size, size))
+        let ecn = self.path.codepoint();
+        self.seal(now, ecn, &draft, datagram);
+        Some(self.transmit(size, size, ecn))
     }
 
     /// The farewell, in every space that the peer may be able to read.
@@ -412,9 +421,12 @@ impl Connection {
 
     /// Whether there is something to send that elicits an acknowledgement.
     fn wants_data(&self) -> bool {
-        self.streams.can_send_data()
-            || self.streams.has_control()
-            || self.owed.handshake_done
+        self.streams.can_send_data() || self.streams.has_control() || self.owes_control()
+    }
+
+    /// Whether control frames wait to be sent that are not those of streams.
+    pub(super) fn owes_control(&self) -> bool {
+        self.owed.handshake_done
             || self.owed.ping
             || self.local_ids.has_issue()
             || self.remote_ids.has_retirement()
@@ -424,8 +436,8 @@ impl Connection {
         self.spaces.inbound_ref(space).is_some_and(|inbound| inbound.acks.is_due(now))
     }
 
-    /// Seals a packet in `datagram`, which is the whole datagram, and remembers it.
-    fn seal(&mut self, now: Time, draft: &Draft, datagram: &mut [u8]) {
+    /// Seals a packet in `datagram`, which is the whole datagram and leaves marked with `ecn`, and remembers it.
+    fn seal(&mut self, now: Time, ecn: Ecn, draft: &Draft, datagram: &mut [u8]) {
         let whole = datagram.len();
         let Some(packet) = datagram.get_mut(draft.start..draft.start + draft.len()) else { return };
         debug_assert!(packet[0] & FIXED != 0);
@@ -452,7 +464,6 @@ impl Connection {
             // The key's last packets; this one is garbage to the peer, the farewell is not.
             self.fail(now, error);
         }
-        let ecn = self.path.codepoint();
         let size = if draft.in_flight { draft.len() as u16 } else { 0 };
         let record = SentPacket {
             time: now,
@@ -476,8 +487,7 @@ impl Connection {
         usize::try_from(self.path.amplification_budget()).unwrap_or(usize::MAX)
     }
 
-    fn transmit(&mut self, len: usize, segment: usize) -> Transmit {
-        let ecn: Ecn = self.path.codepoint();
+    fn transmit(&mut self, len: usize, segment: usize, ecn: Ecn) -> Transmit {
         self.path.on_datagrams_sent(len, len.div_ceil(segment));
         Transmit { remote: self.path.remote(), local: self.path.local(), ecn, len, segment }
     }

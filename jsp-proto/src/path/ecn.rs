@@ -62,14 +62,14 @@ impl EcnValidation {
         self.state == State::Capable
     }
 
-    /// A packet was sent that was marked with `ecn`.
-    pub fn on_sent(&mut self, space: Space, ecn: Ecn) {
+    /// `count` packets were sent that were marked with `ecn`.
+    pub fn on_sent(&mut self, space: Space, ecn: Ecn, count: u64) {
         if ecn != Ecn::Ect0 {
             return;
         }
-        self.spaces[space.index()].sent += 1;
+        self.spaces[space.index()].sent += count;
         if let State::Testing { sent, .. } = &mut self.state {
-            *sent += 1;
+            *sent = sent.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
     fn tested() -> EcnValidation {
         let mut ecn = EcnValidation::new(true);
         while ecn.codepoint() == Ecn::Ect0 {
-            ecn.on_sent(Space::Data, Ecn::Ect0);
+            ecn.on_sent(Space::Data, Ecn::Ect0, 1);
         }
         ecn
     }
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn spaces_are_counted_apart() {
         let mut ecn = EcnValidation::new(true);
-        ecn.on_sent(Space::Initial, Ecn::Ect0);
-        ecn.on_sent(Space::Data, Ecn::Ect0);
+        ecn.on_sent(Space::Initial, Ecn::Ect0, 1);
+        ecn.on_sent(Space::Data, Ecn::Ect0, 1);
         ecn.on_ack(Space::Initial, &report(1, Some((1, 0))));
         ecn.on_ack(Space::Data, &report(1, Some((1, 0))));
         assert!(ecn.is_capable());

@@ -256,7 +256,7 @@ impl Path {
         packet: &SentPacket,
         in_flight: u64,
     ) {
-        self.ecn.on_sent(space, packet.ecn);
+        self.ecn.on_sent(space, packet.ecn, 1);
         if packet.mtu_probe {
             self.mtud.on_sent(packet.time, packet.size);
         }
@@ -265,6 +265,22 @@ impl Path {
             self.pacer.on_sent(packet.time, bytes);
             self.controller.on_sent(packet.time, bytes, number, in_flight);
         }
+    }
+
+    /// `count` packets of application data were sent, each as `packet` says, the last with number `newest`;
+    /// `in_flight` includes them. The same as so many calls of [`on_packet_sent`](Self::on_packet_sent).
+    pub fn on_train_sent(
+        &mut self,
+        packet: &SentPacket,
+        count: u64,
+        newest: PacketNumber,
+        in_flight: u64,
+    ) {
+        debug_assert!(!packet.mtu_probe && packet.size > 0);
+        let bytes = count * u64::from(packet.size);
+        self.ecn.on_sent(Space::Data, packet.ecn, count);
+        self.pacer.on_sent(packet.time, bytes);
+        self.controller.on_sent(packet.time, bytes, newest, in_flight);
     }
 
     /// Hands out what an ACK frame of `space` brought. `in_flight` is what is left after it.

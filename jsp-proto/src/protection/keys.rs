@@ -24,6 +24,8 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// From the packet number's first byte to the sample (RFC 9001, section 5.4.2).
 const SAMPLE_AT: usize = TruncatedNumber::MAX_LEN;
+/// Masks that are made at a time, at most: those of one train.
+const MASKS: usize = 64;
 /// The bits of the first byte that tell the packet number's length.
 const NUMBER_LEN: u8 = 0x03;
 
@@ -149,15 +151,63 @@ impl SealKey {
         number_at: usize,
         number_len: usize,
     ) -> Option<()> {
+        let sample = self.try_seal_bare(path, number, packet, number_at, number_len)?;
+        Mask::from(self.header.mask(&sample)).apply(packet, number_at, number_len)
+    }
+
+    /// Seals a packet as [`seal`](Self::seal) does, but leaves its header without protection. Returns the
+    /// sample by which [`protect`](Self::protect) has to protect it.
+    pub(super) fn seal_bare(
+        &self,
+        path: PathId,
+        number: PacketNumber,
+        packet: &mut [u8],
+        number_at: usize,
+        number_len: usize,
+    ) -> [u8; SAMPLE_LEN] {
+        let sample = self.try_seal_bare(path, number, packet, number_at, number_len);
+        sample.unwrap_or_else(|| {
+            debug_assert!(false, "not a packet: {number_at} + {number_len} of {}", packet.len());
+            packet.zeroize();
+            [0; SAMPLE_LEN]
+        })
+    }
+
+    fn try_seal_bare(
+        &self,
+        path: PathId,
+        number: PacketNumber,
+        packet: &mut [u8],
+        number_at: usize,
+        number_len: usize,
+    ) -> Option<[u8; SAMPLE_LEN]> {
         let (header, body) = packet.split_at_mut_checked(number_at + number_len)?;
         let (payload, tag) = body.split_last_chunk_mut()?;
         *tag = self.cipher.key.seal(&self.cipher.iv.nonce(path, number), header, payload);
-        let (first, rest) = packet.split_first_mut()?;
-        let (number, rest) = rest.get_mut(number_at.checked_sub(1)?..)?.split_first_chunk_mut()?;
-        let mask = Mask::from(self.header.mask(rest.first_chunk()?));
-        *number = mask.number(*number, number_len);
-        *first ^= mask.first & masked_bits(*first);
-        Some(())
+        sample(packet, number_at).copied()
+    }
+
+    /// Protects the headers of packets that were [sealed bare](Self::seal_bare), one of `size` bytes
+    /// behind the other. `samples` are theirs, in their order.
+    pub(super) fn protect(
+        &self,
+        packets: &mut [u8],
+        size: usize,
+        number_at: usize,
+        number_len: usize,
+        samples: &[[u8; SAMPLE_LEN]],
+    ) {
+        let mut masks = [HeaderMask::default(); MASKS];
+        let mut packets = packets.chunks_exact_mut(size);
+        for samples in samples.chunks(MASKS) {
+            self.header.masks(samples, &mut masks[..samples.len()]);
+            for (mask, packet) in masks[..samples.len()].iter().zip(packets.by_ref()) {
+                if Mask::from(*mask).apply(packet, number_at, number_len).is_none() {
+                    debug_assert!(false, "not a packet: {number_at} + {number_len} of {size}");
+                    packet.zeroize();
+                }
+            }
+        }
     }
 
     /// Replaces the packet key; the header key stays (RFC 9001, section 6.1).
@@ -283,6 +333,15 @@ impl From<HeaderMask> for Mask {
 }
 
 impl Mask {
+    /// Masks the header of a packet, whose number has `number_len` bytes at `number_at`.
+    fn apply(&self, packet: &mut [u8], number_at: usize, number_len: usize) -> Option<()> {
+        let (first, rest) = packet.split_first_mut()?;
+        let number = rest.get_mut(number_at.checked_sub(1)?..)?.first_chunk_mut()?;
+        *number = self.number(*number, number_len);
+        *first ^= self.first & masked_bits(*first);
+        Some(())
+    }
+
     /// Masks the first `len` (1 to 4) of the four bytes at the packet number's place.
     fn number(&self, bytes: [u8; 4], len: usize) -> [u8; 4] {
         debug_assert!((1..=4).contains(&len));

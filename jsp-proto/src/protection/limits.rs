@@ -36,6 +36,11 @@ impl Limits {
         Ok(())
     }
 
+    /// How many packets the key may still seal.
+    pub(super) const fn left(&self) -> u64 {
+        self.suite.confidentiality_limit().saturating_sub(self.sealed)
+    }
+
     /// Fails when only [`CLOSE_RESERVE`] packets are left.
     pub(super) const fn check(&self) -> Result<(), TransportError> {
         if self.sealed >= self.suite.confidentiality_limit() - CLOSE_RESERVE {

@@ -143,6 +143,43 @@ impl DataKeys {
         Ok(())
     }
 
+    /// How many packets can be sealed with the current key.
+    pub const fn sealable(&self) -> u64 {
+        self.limits.left()
+    }
+
+    /// Seals a packet as [`seal`](Self::seal) does, but leaves its header without protection, for
+    /// [`protect`](Self::protect) to protect it by the sample that is returned. Not for more packets than are
+    /// [`sealable`](Self::sealable).
+    pub fn seal_bare(
+        &mut self,
+        path: PathId,
+        number: PacketNumber,
+        packet: &mut [u8],
+        number_at: usize,
+        number_len: usize,
+    ) -> [u8; SAMPLE_LEN] {
+        debug_assert!(number >= self.sealed_to);
+        let counted = self.limits.count_sealed();
+        debug_assert!(counted.is_ok());
+        self.sealed_to = number.next();
+        self.answered = true;
+        self.seal.seal_bare(path, number, packet, number_at, number_len)
+    }
+
+    /// Protects the headers of packets that were [sealed bare](Self::seal_bare), one of `size` bytes
+    /// behind the other: their masks are made together. `samples` are theirs, in their order.
+    pub fn protect(
+        &self,
+        packets: &mut [u8],
+        size: usize,
+        number_at: usize,
+        number_len: usize,
+        samples: &[[u8; SAMPLE_LEN]],
+    ) {
+        self.seal.protect(packets, size, number_at, number_len, samples);
+    }
+
     /// Opens a packet in place, and follows the peer's key update. `packet` is the whole packet; its
     /// number begins at `number_at`. Nothing is changed by a packet that is not authenticated, but
     /// for the count of forgeries; the window only by one that is also new.

@@ -24,12 +24,14 @@ mod space;
 mod spaces;
 #[cfg(test)]
 mod tests;
+mod train;
 
 pub use ack::{AckPolicy, AckScheduler, Arrivals, MAX_THRESHOLD, MIN_ACK_DELAY};
 pub use loss::MEMORY;
 pub use pto::{INITIAL_RTT, PROBE_FLOOR, QUICK_FLOOR, SILENCE, Stage, TimerContext};
 pub use report::{AckReport, EcnReport, LossReport, Sink, TimeoutReport};
 pub use ring::{CAPACITY, FRAME_CAPACITY};
+pub use train::SentTrain;
 
 use crate::error::{Code, TransportError};
 use crate::ids::{Ecn, PacketNumber, Side, Space};

@@ -161,8 +161,32 @@ impl Ring {
         snapshot: Snapshot,
         frames: &[SentFrame],
     ) {
-        let new = number.0 >= self.next() || planted::is(Bug::NumberReused);
-        debug_assert!(new && u16::try_from(frames.len()).is_ok());
+        debug_assert!(u16::try_from(frames.len()).is_ok());
+        self.push_slot(number, packet, snapshot, frames.len() as u16);
+        self.frames.extend(frames);
+    }
+
+    /// The same, for the usual packet: one frame.
+    pub(super) fn push_one(
+        &mut self,
+        number: PacketNumber,
+        packet: &SentPacket,
+        snapshot: Snapshot,
+        frame: SentFrame,
+    ) {
+        self.push_slot(number, packet, snapshot, 1);
+        self.frames.push_back(frame);
+    }
+
+    /// `frame_count` frames are to follow.
+    fn push_slot(
+        &mut self,
+        number: PacketNumber,
+        packet: &SentPacket,
+        snapshot: Snapshot,
+        frame_count: u16,
+    ) {
+        debug_assert!(number.0 >= self.next() || planted::is(Bug::NumberReused));
         while self.next() < number.0 {
             self.slots.push_back(Slot::Skipped);
         }
@@ -170,7 +194,7 @@ impl Ring {
             time: packet.time,
             snapshot,
             frames: self.frames_base.wrapping_add(self.frames.len() as u32),
-            frame_count: frames.len() as u16,
+            frame_count,
             size: packet.size,
             fate: Fate::Outstanding,
             ack_eliciting: packet.ack_eliciting,
@@ -178,7 +202,6 @@ impl Ring {
             told: false,
             ecn: packet.ecn,
         }));
-        self.frames.extend(frames);
     }
 
     /// The frames of a packet that is still remembered, or was until now.

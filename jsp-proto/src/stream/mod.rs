@@ -47,8 +47,10 @@ mod streams;
 mod table;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use config::StreamConfig;
 pub use event::{Chunk, ClosedStream, ReadError, StreamEvent, WriteError};
 pub use memory::StreamMemory;
 pub use streams::{StreamStats, Streams};
+pub use turn::{Taken, Turn};

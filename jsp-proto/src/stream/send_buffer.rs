@@ -142,20 +142,25 @@ impl SendBuffer {
     }
 
     /// Copies the bytes from `offset` on to `out`; they are written and not acknowledged.
-    pub(super) fn copy(&mut self, mut offset: u64, mut out: &mut [u8]) {
-        let mut at = self.find(offset);
-        while let (false, Some(chunk)) = (out.is_empty(), self.chunks.get(at)) {
-            self.cursor = at;
-            let from = offset.saturating_sub(chunk.start) as usize;
-            let source = chunk.bytes().get(from..).unwrap_or_default();
-            let n = source.len().min(out.len());
-            let (now, later) = out.split_at_mut(n);
-            now.copy_from_slice(&source[..n]);
-            offset += n as u64;
-            out = later;
-            at += 1;
-        }
-        debug_assert!(out.is_empty());
+    pub(super) fn copy(&mut self, offset: u64, out: &mut [u8]) {
+        let mut source = self.source(offset);
+        source.take(out);
+        self.cursor = source.chunk();
+    }
+
+    /// The bytes from `offset` on, which are not acknowledged.
+    pub(super) fn source(&self, offset: u64) -> Source<'_> {
+        let at = self.find(offset);
+        let rest = self
+            .chunks
+            .get(at)
+            .and_then(|chunk| chunk.bytes().get(offset.saturating_sub(chunk.start) as usize..));
+        Source { chunks: &self.chunks, at, rest: rest.unwrap_or_default() }
+    }
+
+    /// The search for what is sent next begins at the chunk where a [`Source`] ended.
+    pub(super) fn seek(&mut self, chunk: usize) {
+        self.cursor = chunk;
     }
 
     /// The chunk that holds `offset`: nearly always that of the cursor, or the next.
@@ -222,6 +227,40 @@ impl SendBuffer {
             self.acked.clear();
             self.lost.clear();
         }
+    }
+}
+
+/// Reads a buffer from an offset on, without a search for each piece.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    chunks: &'a VecDeque<Chunk>,
+    /// The chunk that `rest` is the end of.
+    at: usize,
+    rest: &'a [u8],
+}
+
+impl Source<'_> {
+    /// Copies the next bytes to `out`; there are as many.
+    pub(super) fn take(&mut self, mut out: &mut [u8]) {
+        while self.rest.len() < out.len() {
+            let (now, later) = out.split_at_mut(self.rest.len());
+            now.copy_from_slice(self.rest);
+            out = later;
+            let Some(chunk) = self.chunks.get(self.at + 1) else {
+                debug_assert!(false, "no more than was written");
+                return;
+            };
+            self.at += 1;
+            self.rest = chunk.bytes();
+        }
+        let (now, later) = self.rest.split_at(out.len());
+        out.copy_from_slice(now);
+        self.rest = later;
+    }
+
+    /// The chunk that was last read from.
+    pub(super) const fn chunk(&self) -> usize {
+        self.at
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is known of one stream.
 
+use super::queue::Place;
 use super::recv::RecvPart;
 use super::send::SendPart;
 
@@ -22,14 +23,13 @@ pub(super) struct Owed {
     pub(super) blocked: bool,
 }
 
-/// Queues that a stream is in.
+/// Queues that a stream is in, and where; and events that the application has to fetch.
 #[derive(Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a queue, entered or not")]
 pub(super) struct Queued {
-    pub(super) control: bool,
-    pub(super) urgent: bool,
-    pub(super) fresh: bool,
-    pub(super) waiting: bool,
+    pub(super) control: Place,
+    pub(super) urgent: Place,
+    pub(super) fresh: Place,
+    pub(super) waiting: Place,
     pub(super) readable: bool,
     pub(super) writable: bool,
 }
