@@ -21,48 +21,53 @@ use crate::stream::Turn;
 use crate::time::Time;
 use crate::wire::header::{Kind, encode_short};
 use crate::wire::{TruncatedNumber, Writer};
+use core::slice::ChunksExactMut;
 
 /// The most packets of a run: what one system call takes.
 const MAX: usize = 64;
+/// How many numbers that many packets take at most: of two in a row, one may be left out.
+const MOST_NUMBERS: u64 = 2 * MAX as u64;
 /// Where the packet number begins in a short header.
 const NUMBER_AT: usize = 1 + ConnectionId::LEN;
 
 /// The short header that the packets of a run share, but for their numbers.
 struct Header {
     front: [u8; NUMBER_AT],
-    acked: Option<PacketNumber>,
     number_len: usize,
 }
 
 impl Header {
-    /// The header of a run that begins with `number`, for a peer that has acknowledged up to `acked`.
+    /// The header of a run that begins with `number`, for a peer that has acknowledged up to `acked`; `None`
+    /// if the numbers of the run may differ in length.
     fn new(
         dcid: &ConnectionId,
         key_phase: bool,
         number: PacketNumber,
         acked: Option<PacketNumber>,
     ) -> Option<Self> {
+        let last = PacketNumber(number.0 + MOST_NUMBERS);
+        let last = TruncatedNumber::overtaken(last, acked, WINDOW);
         let number = TruncatedNumber::overtaken(number, acked, WINDOW);
+        if last.len() != number.len() {
+            return None;
+        }
         let mut bytes = [0; NUMBER_AT + TruncatedNumber::MAX_LEN];
         let encoded = encode_short(&mut Writer::new(&mut bytes), dcid, key_phase, number).ok()?;
         let front = *bytes.first_chunk()?;
-        (encoded.number_at == NUMBER_AT).then_some(Self { front, acked, number_len: number.len() })
+        (encoded.number_at == NUMBER_AT).then_some(Self { front, number_len: number.len() })
     }
 
     const fn len(&self) -> usize {
         NUMBER_AT + self.number_len
     }
 
-    /// Writes the header of packet `number`; `None` if its number takes another length.
+    /// Writes the header of packet `number`.
     fn write(&self, number: PacketNumber, packet: &mut [u8]) -> Option<()> {
-        let len = TruncatedNumber::overtaken(number, self.acked, WINDOW).len();
-        if len != self.number_len {
-            return None;
-        }
         let (front, rest) = packet.split_first_chunk_mut()?;
         *front = self.front;
         // What is left of the four bytes is overwritten by the frame.
-        *rest.first_chunk_mut()? = ((number.0 as u32) << (32 - 8 * len)).to_be_bytes();
+        let number = (number.0 as u32) << (32 - 8 * self.number_len);
+        *rest.first_chunk_mut()? = number.to_be_bytes();
         Some(())
     }
 }
@@ -83,8 +88,24 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Adds packets until there are `until`; false if the stream has not enough for that, or `packets` are
+    /// used up.
+    fn fill(
+        &mut self,
+        turn: &mut Turn<'_>,
+        packets: &mut ChunksExactMut<'_, u8>,
+        until: usize,
+    ) -> bool {
+        while self.count < until {
+            if packets.next().and_then(|packet| self.add(turn, packet)).is_none() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Writes, seals and remembers one packet. `None`, and nothing has happened, if the stream has not
-    /// enough for a whole one, or if the packet would not be like the others.
+    /// enough for a whole one.
     fn add(&mut self, turn: &mut Turn<'_>, packet: &mut [u8]) -> Option<()> {
         let number = self.sent.next_number(self.rng);
         self.header.write(number, packet)?;
@@ -149,26 +170,23 @@ impl Connection {
             now,
             header,
             keys,
-            sent: recovery.train(packet),
+            sent: recovery.train(&packet),
             rng,
             tap: tap.as_deref_mut(),
             count: 0,
             newest: number,
             samples: [[0; SAMPLE_LEN]; MAX],
         };
-        let mut packets = out.chunks_exact_mut(size).take(most);
-        while let Some(mut turn) = streams.turn() {
+        let mut packets = out.chunks_exact_mut(size);
+        while run.count < most
+            && let Some(mut turn) = streams.turn()
+        {
             // With several streams, each packet is another one's.
-            let now_on = if turn.is_alone() { most } else { 1 };
-            let before = run.count;
-            for packet in packets.by_ref().take(now_on) {
-                if run.add(&mut turn, packet).is_none() {
-                    break;
-                }
-            }
+            let until = if turn.is_alone() { most } else { run.count + 1 };
+            let filled = run.fill(&mut turn, &mut packets, until);
             let taken = turn.end();
             streams.end_turn(taken);
-            if run.count < before + now_on || streams.has_control() {
+            if !filled || streams.has_control() {
                 break;
             }
         }

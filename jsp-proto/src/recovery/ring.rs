@@ -109,6 +109,24 @@ pub(super) struct Sent {
     pub(super) ecn: Ecn,
 }
 
+impl Sent {
+    /// A packet that is being sent; the ring adds where its frames are.
+    pub(super) const fn new(packet: &SentPacket, snapshot: Snapshot, frame_count: u16) -> Self {
+        Self {
+            time: packet.time,
+            snapshot,
+            frames: 0,
+            frame_count,
+            size: packet.size,
+            fate: Fate::Outstanding,
+            ack_eliciting: packet.ack_eliciting,
+            mtu_probe: packet.mtu_probe,
+            told: false,
+            ecn: packet.ecn,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Slot {
     Sent(Sent),
@@ -162,46 +180,27 @@ impl Ring {
         frames: &[SentFrame],
     ) {
         debug_assert!(u16::try_from(frames.len()).is_ok());
-        self.push_slot(number, packet, snapshot, frames.len() as u16);
+        self.push_slot(number, Sent::new(packet, snapshot, frames.len() as u16));
         self.frames.extend(frames);
     }
 
-    /// The same, for the usual packet: one frame.
-    pub(super) fn push_one(
-        &mut self,
-        number: PacketNumber,
-        packet: &SentPacket,
-        snapshot: Snapshot,
-        frame: SentFrame,
-    ) {
-        self.push_slot(number, packet, snapshot, 1);
+    /// The same, for a packet of one frame: as `sent` says, which was made for one.
+    #[inline]
+    pub(super) fn push_one(&mut self, number: PacketNumber, sent: Sent, frame: SentFrame) {
+        debug_assert!(sent.frame_count == 1);
+        self.push_slot(number, sent);
         self.frames.push_back(frame);
     }
 
-    /// `frame_count` frames are to follow.
-    fn push_slot(
-        &mut self,
-        number: PacketNumber,
-        packet: &SentPacket,
-        snapshot: Snapshot,
-        frame_count: u16,
-    ) {
+    /// The frames are to follow.
+    #[inline]
+    fn push_slot(&mut self, number: PacketNumber, sent: Sent) {
         debug_assert!(number.0 >= self.next() || planted::is(Bug::NumberReused));
         while self.next() < number.0 {
             self.slots.push_back(Slot::Skipped);
         }
-        self.slots.push_back(Slot::Sent(Sent {
-            time: packet.time,
-            snapshot,
-            frames: self.frames_base.wrapping_add(self.frames.len() as u32),
-            frame_count,
-            size: packet.size,
-            fate: Fate::Outstanding,
-            ack_eliciting: packet.ack_eliciting,
-            mtu_probe: packet.mtu_probe,
-            told: false,
-            ecn: packet.ecn,
-        }));
+        let frames = self.frames_base.wrapping_add(self.frames.len() as u32);
+        self.slots.push_back(Slot::Sent(Sent { frames, ..sent }));
     }
 
     /// The frames of a packet that is still remembered, or was until now.
@@ -348,7 +347,14 @@ impl Ring {
     /// Makes room at the front by forgetting what is not in flight: ACK-only packets pile up when
     /// nothing that must be acknowledged is sent (`idle`), and the newest of them say all that the others
     /// did.
+    #[inline]
     pub(super) fn make_room(&mut self, idle: bool) {
+        if self.is_full() || idle {
+            self.forget_silent(idle);
+        }
+    }
+
+    fn forget_silent(&mut self, idle: bool) {
         while self.is_full() || idle && self.slots.len() >= SMALL {
             match self.slots.front() {
                 Some(Slot::Sent(sent)) if sent.fate == Fate::Outstanding && sent.size > 0 => break,

@@ -50,13 +50,14 @@ impl Turn<'_> {
 
     /// Fills `payload` with a frame; `None`, and no byte is taken, if there is not enough for all of it.
     pub fn fill(&mut self, payload: &mut [u8]) -> Option<SentFrame> {
-        let (header, data) = payload.split_at_mut_checked(self.header_len)?;
-        let (start, len) = (self.taken.end, data.len());
+        let (start, len) = (self.taken.end, payload.len().checked_sub(self.header_len)?);
         let end = start + len as u64;
         if end > self.limit {
             return None;
         }
-        header.copy_from_slice(self.header.get(..self.header_len)?);
+        // All of the array, which is quicker than some of it; what is beyond the header is overwritten.
+        *payload.first_chunk_mut()? = self.header;
+        let (header, data) = payload.split_at_mut_checked(self.header_len)?;
         *header.last_chunk_mut::<OFFSET_LEN>()? = (start as u32).to_be_bytes();
         self.source.take(data);
         self.taken.end = end;

@@ -16,3 +16,4 @@ mod pair;
 mod permissions;
 mod size;
 mod tap;
+mod train;

@@ -17,18 +17,18 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 /// A packet, as one end's tap saw it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "as in what is seen")]
-struct Seen {
-    kind: Kind,
+pub(super) struct Seen {
+    pub(super) kind: Kind,
     number: PacketNumber,
     generation: u64,
     header: Vec<u8>,
-    payload: Vec<u8>,
-    size: usize,
+    pub(super) payload: Vec<u8>,
+    pub(super) size: usize,
     datagram: usize,
     ack_eliciting: bool,
     in_flight: bool,
     exempt: bool,
-    paced: bool,
+    pub(super) paced: bool,
     mtu_probe: bool,
 }
 
@@ -43,7 +43,7 @@ struct Notes {
 
 /// The notes of the client's tap and of the server's.
 #[derive(Clone, Debug, Default)]
-struct Book(Arc<Mutex<[Notes; 2]>>);
+pub(super) struct Book(Arc<Mutex<[Notes; 2]>>);
 
 #[derive(Debug)]
 struct Writer(Book, Side);
@@ -69,6 +69,13 @@ fn seen(packet: &TapPacket<'_>) -> Seen {
 impl Book {
     fn of<T>(&self, side: Side, read: impl FnOnce(&mut Notes) -> T) -> T {
         read(&mut self.0.lock().unwrap()[usize::from(side == Side::Server)])
+    }
+}
+
+impl Book {
+    /// What a side sent.
+    pub(super) fn sent(&self, side: Side) -> Vec<Seen> {
+        self.of(side, |notes| notes.sent.clone())
     }
 }
 
@@ -103,7 +110,7 @@ impl TapFactory for Book {
     }
 }
 
-fn tapped() -> (Pair, Book) {
+pub(super) fn tapped() -> (Pair, Book) {
     tapped_with(MtuConfig::fixed(1200))
 }
 
