@@ -6,7 +6,8 @@
 //!      '------------- counts missing or implausible, or all ten lost ---------------------+--> failed
 //! ```
 //!
-//! Packets are marked ECT(0) while testing and once capable. The peer's counts are checked with every
+//! Packets are marked ECT(0) while testing and once capable; those of one train are marked alike, so that
+//! a few more than ten may be. The peer's counts are checked with every
 //! acknowledgement; a path that erases or invents marks is not marked again.
 
 use crate::ids::{Ecn, Space};

@@ -60,14 +60,21 @@ impl Queue {
     }
 
     /// Puts `id` at the end, or takes it out, if `place` says that it is not there, or there.
+    #[inline]
     pub(super) fn set(&mut self, id: StreamId, place: &mut Place, wanted: bool) {
-        match (place.slot(), wanted) {
-            (None, true) => *place = self.push(id),
-            (Some(at), false) => {
+        // Seldom is there anything to do.
+        if wanted != place.0.is_some() {
+            *place = self.moved(id, *place);
+        }
+    }
+
+    fn moved(&mut self, id: StreamId, place: Place) -> Place {
+        match place.slot() {
+            None => self.push(id),
+            Some(at) => {
                 self.remove(at);
-                *place = Place::default();
+                Place::default()
             }
-            _ => {}
         }
     }
 

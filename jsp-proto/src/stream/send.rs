@@ -173,6 +173,16 @@ impl SendPart {
         bare.then_some(Piece { range: end..end, fin: true, again: false })
     }
 
+    /// Whether there is anything [urgent](Self::urgent).
+    pub(super) fn has_urgent(&self) -> bool {
+        self.buffer.has_lost() || self.fin == Fin::Pending && self.unsent() == 0 && !self.is_reset()
+    }
+
+    /// Whether there is anything [fresh](Self::fresh).
+    pub(super) fn has_fresh(&self) -> bool {
+        self.unsent() > 0 && self.credit.available() > 0
+    }
+
     /// What is to be sent for the first time, within the stream's credit.
     pub(super) fn fresh(&self) -> Option<Piece> {
         let start = self.buffer.unsent();

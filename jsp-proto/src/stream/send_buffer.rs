@@ -130,6 +130,11 @@ impl SendBuffer {
         self.lost.first()
     }
 
+    /// Whether there is anything [lost](Self::lost).
+    pub(super) fn has_lost(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     /// `range`, which had been lost, is being sent again.
     pub(super) fn resent(&mut self, range: &Range<u64>) {
         self.lost.remove(range);

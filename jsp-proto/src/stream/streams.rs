@@ -350,8 +350,8 @@ impl Streams {
         let queued = &mut stream.queued;
         if let Some(part) = &stream.send {
             stream.owed.blocked = part.waiting && part.credit.unreported_block().is_some();
-            self.urgent.set(id, &mut queued.urgent, part.urgent().is_some());
-            self.fresh.set(id, &mut queued.fresh, part.fresh().is_some());
+            self.urgent.set(id, &mut queued.urgent, part.has_urgent());
+            self.fresh.set(id, &mut queued.fresh, part.has_fresh());
         }
         self.control.set(id, &mut queued.control, stream.owed != Owed::default());
     }

@@ -10,7 +10,6 @@ use super::send_buffer::Source;
 use super::streams::Streams;
 use crate::ids::StreamId;
 use crate::record::SentFrame;
-use crate::wire::Writer;
 use crate::wire::frame::StreamHeader;
 use core::ops::Range;
 
@@ -87,10 +86,7 @@ impl Streams {
         if start == 0 || limit <= start {
             return None;
         }
-        let mut header = [0; StreamHeader::MAX_LEN];
-        let mut w = Writer::new(&mut header);
-        StreamHeader { id, offset: start, fin: false, len: None }.encode(&mut w).ok()?;
-        let header_len = w.len();
+        let (header, header_len) = StreamHeader::within(id);
         let source = part.buffer.source(start);
         Some(Turn { id, alone, source, taken: start..start, limit, header, header_len })
     }
@@ -120,6 +116,7 @@ mod tests {
     use super::*;
     use crate::ids::{Dir, Side};
     use crate::stream::StreamConfig;
+    use crate::wire::Writer;
     use crate::wire::parameters::Parameters;
     use alloc::vec;
     use alloc::vec::Vec;

@@ -47,6 +47,18 @@ impl StreamHeader {
         1 + WIDTHS[width(id)] + if offset == 0 { 0 } else { 4 }
     }
 
+    /// The header without a length, of data that neither begins nor ends the stream; its last four bytes are
+    /// for the low bits of the offset, whatever follows the header in the array is not part of it.
+    pub fn within(id: StreamId) -> ([u8; Self::MAX_LEN], usize) {
+        let width = width(id);
+        let high = if width == 3 { 0 } else { (id.0 >> (8 * WIDTHS[width])) as u8 };
+        let mut header = [0; Self::MAX_LEN];
+        header[0] = kind::STREAM | OFFSET | (width as u8) << 2 | high;
+        let bytes = id.0 << (64 - 8 * WIDTHS[width]);
+        header[1..9].copy_from_slice(&bytes.to_be_bytes());
+        (header, 1 + WIDTHS[width] + 4)
+    }
+
     /// Appends the header.
     pub fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
         let width = width(self.id);

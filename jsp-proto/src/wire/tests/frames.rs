@@ -234,6 +234,22 @@ fn the_longest_delay_survives() {
 }
 
 #[test]
+fn the_header_within_a_stream_is_the_usual_one_but_for_the_offset() {
+    for bits in 0..62 {
+        for id in
+            [StreamId(1 << bits), StreamId((1 << bits) - 1), StreamId(0x2_a5a5_5a5a >> (bits % 34))]
+        {
+            let mut out = Vec::new();
+            let header = StreamHeader { id, offset: 0x0102_0304, fin: false, len: None };
+            header.encode(&mut out).unwrap();
+            let (mut bytes, len) = StreamHeader::within(id);
+            bytes[len - 4..len].copy_from_slice(&[1, 2, 3, 4]);
+            assert_eq!(bytes[..len], out, "{id:?}");
+        }
+    }
+}
+
+#[test]
 fn a_reason_that_is_too_long_loses_its_end() {
     let long = [b'x'; MAX_REASON + 1];
     let mut out = Vec::new();
