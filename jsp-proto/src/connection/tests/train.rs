@@ -81,15 +81,19 @@ fn with_several_streams_each_packet_is_anothers() {
     }
     pair.run(MS(1000));
     assert_eq!(pair.server().stats().streams.received, 180_000);
-    let alone: Vec<StreamId> = book
+    let order: Vec<StreamId> = book
         .sent(Side::Client)
         .iter()
         .filter(|packet| packet.kind == Kind::Data && packet.size == 1200)
-        .filter_map(|packet| match Frames::new(&packet.payload).next() {
-            Some(Ok((_, Frame::Stream(frame)))) => Some(frame.id),
-            _ => None,
+        .filter_map(|packet| {
+            Frames::new(&packet.payload).find_map(|frame| match frame {
+                Ok((_, Frame::Stream(frame))) => Some(frame.id),
+                _ => None,
+            })
         })
+        // Later on some have nothing left.
+        .take(120)
         .collect();
-    assert!(alone.len() > 100);
-    assert!(alone.windows(3).all(|w| w[0] != w[1] && w[0] != w[2]), "{alone:?}");
+    assert_eq!(order.len(), 120);
+    assert!(order.windows(3).all(|w| w[0] != w[1] && w[0] != w[2]), "{order:?}");
 }
