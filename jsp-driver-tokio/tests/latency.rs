@@ -49,8 +49,8 @@ async fn an_answer_takes_the_acknowledgement_along() {
         assert_eq!(soon("answer", next(&mut recv)).await, Some(n));
     }
     for (end, before) in ends.iter().zip(before) {
-        let sent = packets(end) - before;
-        assert!((200..=300).contains(&sent), "{:?}: {sent}", end.side());
+        let took = packets(end) - before;
+        assert!((200..=300).contains(&took), "{:?}: {took}", end.side());
     }
 }
 
@@ -64,8 +64,8 @@ async fn small_writes_of_a_turn_share_datagrams() {
     }
     while soon("answer", next(&mut recv)).await != Some(100) {}
     // The first, the others, and acknowledgements; several turns if somebody stops this thread.
-    let sent = packets(&client) - before;
-    assert!(sent <= 20, "{sent} packets for 100 writes");
+    let took = packets(&client) - before;
+    assert!(took <= 20, "{took} packets for 100 writes");
 }
 
 #[tokio::test]
