@@ -22,6 +22,11 @@ impl Place {
         Self(NonZeroU32::new(slot as u32 + 1))
     }
 
+    /// The slot behind one that nobody is in.
+    const fn after(behind: u32) -> Self {
+        Self(NonZeroU32::new(behind.wrapping_add(1)))
+    }
+
     fn slot(self) -> Option<usize> {
         self.0.map(|n| n.get() as usize - 1)
     }
@@ -34,13 +39,16 @@ struct Node {
     behind: u32,
 }
 
+/// Behind the last slot that nobody is in.
+const NOBODY: u32 = u32::MAX;
+
 /// Streams in the order in which they began to wait. It is exact: an empty queue means that nothing waits.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     nodes: Vec<Node>,
-    /// Slots that nobody is in.
-    free: Vec<u32>,
     front: Place,
+    /// The first slot that nobody is in; the others follow behind it.
+    free: Place,
 }
 
 impl Queue {
@@ -100,7 +108,7 @@ impl Queue {
     }
 
     fn push(&mut self, id: StreamId) -> Place {
-        let at = self.free.pop().map_or(self.nodes.len(), |slot| slot as usize);
+        let at = self.free.slot().unwrap_or(self.nodes.len());
         let slot = at as u32;
         let (before, behind) = match self.front_node() {
             Some((front, node)) => (node.before, front as u32),
@@ -108,7 +116,10 @@ impl Queue {
         };
         let node = Node { id, before, behind };
         match self.nodes.get_mut(at) {
-            Some(free) => *free = node,
+            Some(free) => {
+                self.free = Place::after(free.behind);
+                *free = node;
+            }
             None => self.nodes.push(node),
         }
         if self.is_empty() {
@@ -126,14 +137,17 @@ impl Queue {
             // The last one: no slot is in use any more.
             self.front = Place::default();
             self.nodes.clear();
-            self.free.clear();
+            self.free = Place::default();
             return;
         }
         self.link(before, behind);
         if self.front.slot() == Some(at) {
             self.front = Place::new(behind as usize);
         }
-        self.free.push(at as u32);
+        if let Some(node) = self.nodes.get_mut(at) {
+            node.behind = self.free.slot().map_or(NOBODY, |slot| slot as u32);
+            self.free = Place::new(at);
+        }
     }
 
     fn link(&mut self, before: u32, behind: u32) {
@@ -179,6 +193,11 @@ mod tests {
                     && queue.nodes.len() <= 8
             })
         }
+    }
+
+    #[test]
+    fn a_queue_is_small() {
+        assert!(size_of::<Queue>() <= 32);
     }
 
     #[test]
