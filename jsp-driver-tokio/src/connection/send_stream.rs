@@ -24,7 +24,7 @@ use tokio::task::coop::poll_proceed;
 /// on the connection since the endpoint's task ran, within 50 us and on the thread of that task, it
 /// waits until the calling task and others that are ready have run, or 64 KiB are together: small
 /// writes share datagrams. A task that is to send something and then compute for long without waiting
-/// for anything can [flush](tokio::io::AsyncWriteExt::flush) before that.
+/// for anything can flush (`AsyncWriteExt::flush`) before that.
 #[derive(Debug)]
 pub struct SendStream {
     link: Held,
