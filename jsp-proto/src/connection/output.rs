@@ -230,9 +230,7 @@ impl Connection {
         let (mut draft, frames) = self.begin(Space::Data, datagram, 0)?;
         let mut w = Writer::new(datagram.get_mut(frames..)?);
         // A probe fills the window for nothing until it is acknowledged.
-        let immediate = self.path.frequency().is_negotiated();
-        let frame = if immediate { Frame::ImmediateAck } else { Frame::Ping };
-        frame.encode(&mut w).ok()?;
+        self.sign_of_life().encode(&mut w).ok()?;
         draft.end += w.len();
         draft.ack_eliciting = true;
         draft.in_flight = true;
@@ -413,10 +411,16 @@ impl Connection {
             Frame::RetireConnectionId(sequence).encode(w)?;
             self.sent.push(SentFrame::RetireConnectionId(sequence));
         }
-        if self.owed.ping && w.put_u8(crate::wire::frame::kind::PING).is_ok() {
+        if self.owed.ping && self.sign_of_life().encode(w).is_ok() {
             self.owed.ping = false;
         }
         Ok(())
+    }
+
+    /// A frame that asks for nothing but an acknowledgement. There is nothing that this one could wait for and
+    /// go out with: held back it would only wake the peer twice.
+    fn sign_of_life(&self) -> Frame<'static> {
+        if self.path.frequency().is_negotiated() { Frame::ImmediateAck } else { Frame::Ping }
     }
 
     /// Whether there is something to send that elicits an acknowledgement.

@@ -176,3 +176,15 @@ fn a_train_goes_on_behind_a_packet_without_room_for_the_next_stream() {
     assert_eq!((train.segment, train.len / SIZE), (SIZE, 7), "{train:?}");
     assert!(train.len > 7 * SIZE, "the last is as long as its frame");
 }
+
+#[test]
+fn a_sign_of_life_is_answered_at_once() {
+    let mut pair = Pair::connected();
+    pair.run(MS(1500));
+    let before = pair.server().stats().counts.acks_sent;
+    pair.client.ping();
+    // A quarter of what the server may hold acknowledgements back for, beyond the way there and back.
+    pair.run(MS(20 + 6));
+    assert_eq!(pair.server().stats().counts.acks_sent, before + 1);
+    assert_eq!(pair.client.recovery.in_flight(), 0);
+}
