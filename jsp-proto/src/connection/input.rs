@@ -12,6 +12,7 @@ use crate::record::Received;
 use crate::recovery::Arrivals;
 use crate::time::Time;
 use crate::wire::Reader;
+use crate::wire::frame::kind::STREAM;
 use crate::wire::frame::{Frames, RESET_TOKEN_LEN};
 use crate::wire::header::{Kind, LONG, Packet, Protected, SHORT_NUMBER_AT, short_destination};
 use crate::wire::permission::permitted;
@@ -356,18 +357,16 @@ impl Connection {
         }
         let mut ack_eliciting = false;
         let mut frames = Frames::new(payload);
-        loop {
+        while let Some(kind) = frames.peek() {
             // Either side may send STREAM frames in Data packets, and in no others.
-            if space == Space::Data
-                && let Some(frame) = frames.next_stream()
-            {
-                let (kind, frame) = frame?;
+            if space == Space::Data && kind & STREAM != 0 {
+                let frame = frames.next_stream()?;
                 self.on_stream(now, &frame).map_err(|error| error.in_frame(kind))?;
                 ack_eliciting = true;
                 continue;
             }
             let Some(frame) = frames.next() else { break };
-            let (kind, frame) = frame?;
+            let (_, frame) = frame?;
             if !permitted(kind, space, self.side.peer()) {
                 let error = TransportError::new(Code::PROTOCOL_VIOLATION, "frame not allowed here");
                 return Err(error.in_frame(kind));

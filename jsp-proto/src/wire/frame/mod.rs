@@ -164,12 +164,21 @@ impl<'a> Frames<'a> {
         Self { reader: Reader::new(payload) }
     }
 
-    /// The next frame, if it is a STREAM frame: what nearly every packet of a transfer holds, without the way
-    /// through all the others.
-    pub fn next_stream(&mut self) -> Option<Result<(u8, StreamFrame<'a>), TransportError>> {
-        let kind = self.reader.peek().filter(|kind| kind & kind::STREAM != 0)?;
-        let frame = self.reader.u8().and_then(|kind| StreamFrame::decode(kind, &mut self.reader));
-        Some(frame.map(|frame| (kind, frame)).map_err(|Malformed| self.malformed(kind)))
+    /// The type byte of the next frame, if there is one.
+    pub fn peek(&self) -> Option<u8> {
+        self.reader.peek()
+    }
+
+    /// The next frame, which is a STREAM frame: what nearly every packet of a transfer holds, without the way
+    /// through all the others. Fails if it is none.
+    pub fn next_stream(&mut self) -> Result<StreamFrame<'a>, TransportError> {
+        let kind = self.reader.u8().unwrap_or_default();
+        let frame = if kind & kind::STREAM == 0 {
+            Err(Malformed)
+        } else {
+            StreamFrame::decode(kind, &mut self.reader)
+        };
+        frame.map_err(|Malformed| self.malformed(kind))
     }
 
     fn malformed(&mut self, kind: u8) -> TransportError {
