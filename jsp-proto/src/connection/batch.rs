@@ -79,8 +79,8 @@ impl<'a> Batch<'a> {
     }
 
     /// Whether the destination was known to be ours a packet ago.
-    pub(super) fn is_known(&self, dcid: &[u8; ConnectionId::LEN]) -> bool {
-        self.dcid.as_ref() == Some(dcid)
+    pub(super) fn is_known(&self, dcid: [u8; ConnectionId::LEN]) -> bool {
+        self.dcid == Some(dcid)
     }
 
     /// The destination is ours.

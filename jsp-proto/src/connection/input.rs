@@ -85,7 +85,7 @@ impl Connection {
         let Some(dcid) = short_destination(datagram).copied() else {
             return self.handle_coalesced(batch, datagram);
         };
-        if !batch.is_known(&dcid) {
+        if !batch.is_known(dcid) {
             if !self.is_local_id(&ConnectionId::from(dcid)) {
                 // A reset carries no ID of ours.
                 self.check_reset(datagram);
