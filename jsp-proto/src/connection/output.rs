@@ -12,7 +12,7 @@ use crate::time::{Duration, Time};
 use crate::wire::frame::{AckFrame, Frame};
 use crate::wire::header::FIXED;
 use crate::wire::parameters::MIN_DATAGRAM;
-use crate::wire::{Full, Put, Writer};
+use crate::wire::{Full, Writer};
 
 /// The largest UDP payload over IPv4: what one train of segments may hold in all.
 const MAX_TRAIN: usize = 65_507;

@@ -313,7 +313,9 @@ mod tests {
         table.shrink();
         assert_eq!(table.kinds[2].as_ref().unwrap().slots.len(), MIN_WINDOW);
         assert_eq!(table.values().map(mark).collect::<Vec<_>>(), [7, 507]);
-        [7, 507].into_iter().for_each(|index| drop(table.remove(&id(2, index))));
+        for index in [7, 507] {
+            drop(table.remove(&id(2, index)));
+        }
         table.shrink();
         assert!(table.kinds[2].is_none());
         table.insert(id(2, 1000), stream(1));
