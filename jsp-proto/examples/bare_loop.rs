@@ -8,8 +8,8 @@
 //!   time passes ──────────────────────▶ connection.handle_timeout    ├─▶ poll_event, poll_transmit,
 //!   application ──────────────────────▶ connection.write, read, ...  ┘   next_timeout
 //! ```
-//!
 //! `cargo run -p jsp-proto --example bare_loop`
+#![expect(clippy::disallowed_methods, reason = "its user has a clock and a thread")]
 
 use jsp_proto::connection::{Connection, Event};
 use jsp_proto::crypto::rustcrypto::RustCrypto;
