@@ -336,7 +336,7 @@ fn every_frame_shows_all_its_fields() {
 
 /// Fields of the vectors (with the frame where a name means two things), and what the dissector calls
 /// them.
-const FRAME_FIELDS: [(&str, &str); 28] = [
+const FRAME_FIELDS: [(&str, &str); 32] = [
     ("PADDING.count", "jsp.padding.length"),
     ("delay_us", "jsp.ack.delay"),
     ("ect0", "jsp.ack.ect0"),
@@ -357,6 +357,10 @@ const FRAME_FIELDS: [(&str, &str); 28] = [
     ("STREAM_DATA_BLOCKED.limit", "jsp.max_stream_data"),
     ("STREAMS_BLOCKED bidirectional.limit", "jsp.max_streams"),
     ("STREAMS_BLOCKED unidirectional.limit", "jsp.max_streams"),
+    ("ACK_FREQUENCY.sequence", "jsp.ack_frequency.sequence"),
+    ("threshold", "jsp.ack_frequency.threshold"),
+    ("max_delay", "jsp.ack_frequency.max_delay"),
+    ("reordering", "jsp.ack_frequency.reordering"),
     ("sequence", "jsp.cid.sequence"),
     ("retire_prior_to", "jsp.cid.retire_prior_to"),
     ("id", "jsp.cid.id"),
@@ -417,7 +421,7 @@ fn the_columns_say_in_one_line_what_a_packet_is() {
     assert!(sealed[0].starts_with(&format!("JSP Initial, DCID={dcid}, SCID=")), "{}", sealed[0]);
     assert!(sealed.iter().any(|line| line.contains(" | Handshake, DCID=")), "coalesced packets");
     let opened = tshark.columns(&corpus.opened());
-    assert_eq!(opened[0], "JSP Initial #0: CRYPTO off 0 len 455 (ClientHello), PADDING 698");
+    assert_eq!(opened[0], "JSP Initial #0: CRYPTO off 0 len 456 (ClientHello), PADDING 697");
     let hello = "JSP Data #1: ACK 0, STREAM 0 off 0 len 21 FIN";
     assert!(opened.iter().any(|line| line == hello), "{opened:#?}");
     assert!(
@@ -433,7 +437,7 @@ fn a_frame_where_it_must_not_be_and_one_that_does_not_parse_are_marked() {
     let late_retirement = [&[0x18, 1, 2, 1, 9][..], &[7; 16]].concat();
     let frames = [
         vec![0x06, 0, 1, 7],
-        vec![0x1f],
+        vec![0x20],
         vec![0x1c, 0x13, 0, 5, b'n', b'o'],
         vec![0x01],
         // Below 0: an ACK's first range, its second; a stream limit above 2^60; IDs.
