@@ -50,7 +50,7 @@ const CASES: [Case; 20] = [
     (Bug::MtuOfLostProbe, End::Broke(Rule::Mtu), narrow),
     (Bug::AckOfUnsent, End::Broke(Rule::Forged), forged),
     (Bug::DeliverTwice, End::Broke(Rule::Application), dribbled),
-    (Bug::CreditTwice, End::Stuck, lossy),
+    (Bug::CreditTwice, End::Stuck, very_lossy),
     (Bug::FinLost, End::Stuck, many_ends),
     (Bug::LateTick, End::Stuck, late_timers),
     (Bug::WindowStuck, End::Stuck, late_reader),
@@ -100,6 +100,17 @@ fn reordered(seed: u64) -> Result<bool, Failure> {
 fn lossy(seed: u64) -> Result<bool, Failure> {
     let link = path().loss(0.1).reorder(0.05, ms(60));
     tell(upload(seed, &link, 3, 300_000).transport(small_windows), |_| Ok(()))
+}
+
+/// The connection's window is wider than what is in flight, so that there is credit to take when something is sent
+/// again.
+fn very_lossy(seed: u64) -> Result<bool, Failure> {
+    let wide = |transport: &mut TransportConfig| {
+        small_windows(transport);
+        transport.streams.connection_window = 200_000;
+        transport.streams.connection_window_max = 200_000;
+    };
+    tell(upload(seed, &path().loss(0.2), 3, 600_000).transport(wide), |_| Ok(()))
 }
 
 fn interrupted(seed: u64) -> Result<bool, Failure> {
