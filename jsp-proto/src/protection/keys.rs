@@ -137,9 +137,7 @@ impl SealKey {
         number_len: usize,
     ) {
         if self.try_seal(path, number, packet, number_at, number_len).is_none() {
-            debug_assert!(false, "not a packet: {number_at} + {number_len} of {}", packet.len());
-            // Nothing readable may leave.
-            packet.zeroize();
+            wipe(packet, number_at, number_len);
         }
     }
 
@@ -167,8 +165,7 @@ impl SealKey {
     ) -> [u8; SAMPLE_LEN] {
         let sample = self.try_seal_bare(path, number, packet, number_at, number_len);
         sample.unwrap_or_else(|| {
-            debug_assert!(false, "not a packet: {number_at} + {number_len} of {}", packet.len());
-            packet.zeroize();
+            wipe(packet, number_at, number_len);
             [0; SAMPLE_LEN]
         })
     }
@@ -203,8 +200,7 @@ impl SealKey {
             self.header.masks(samples, &mut masks[..samples.len()]);
             for (mask, packet) in masks[..samples.len()].iter().zip(packets.by_ref()) {
                 if Mask::from(*mask).apply(packet, number_at, number_len).is_none() {
-                    debug_assert!(false, "not a packet: {number_at} + {number_len} of {size}");
-                    packet.zeroize();
+                    wipe(packet, number_at, number_len);
                 }
             }
         }
@@ -288,6 +284,13 @@ impl OpenKey {
     pub(super) fn replace(&mut self, cipher: Cipher) -> Cipher {
         core::mem::replace(&mut self.cipher, cipher)
     }
+}
+
+/// Wipes what is not a packet and can therefore not be sealed: nothing readable may leave.
+#[cold]
+fn wipe(packet: &mut [u8], number_at: usize, number_len: usize) {
+    debug_assert!(false, "not a packet: {number_at} + {number_len} of {}", packet.len());
+    packet.zeroize();
 }
 
 /// The mask of a packet's header: five bytes of the cipher's output for its sample.
