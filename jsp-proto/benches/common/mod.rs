@@ -7,6 +7,7 @@ mod null;
 pub(crate) mod quinn;
 mod quinn_clear;
 pub(crate) mod report;
+pub(crate) mod talk;
 
 use jsp_proto::crypto::Provider;
 use rustix::time::{ClockId, clock_gettime};

@@ -3,14 +3,16 @@
 //! It is given the best case: a train goes into its router without the copy that its driver makes.
 
 use super::quinn_clear::NoCipher;
+use super::talk::Talk;
 use super::{PACKET, Shielding, WINDOW};
 use crate::bulk::Ends;
 use bytes::{Bytes, BytesMut};
+use jsp_proto::ids::Side;
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn_proto::crypto::{self};
 use quinn_proto::{
-    ClientConfig, Connection, ConnectionHandle, DatagramEvent, Dir, EcnCodepoint, Endpoint,
-    EndpointConfig, ServerConfig, StreamId, Transmit, TransportConfig,
+    ClientConfig, Connection, ConnectionEvent, ConnectionHandle, DatagramEvent, Dir, EcnCodepoint,
+    Endpoint, EndpointConfig, ServerConfig, StreamId, Transmit, TransportConfig,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -61,9 +63,10 @@ fn tls() -> (Arc<dyn crypto::ClientConfig>, Arc<dyn crypto::ServerConfig>) {
     )
 }
 
-fn transport() -> Arc<TransportConfig> {
+fn transport(keep_alive: Option<Duration>) -> Arc<TransportConfig> {
     let mut transport = TransportConfig::default();
     transport
+        .keep_alive_interval(keep_alive)
         .stream_receive_window(WINDOW.into())
         .receive_window(WINDOW.into())
         .send_window(WINDOW.into())
@@ -127,13 +130,18 @@ impl Host {
                 Some(DatagramEvent::Response(_)) | None => {}
             }
         }
+        self.settle();
+        while self.connection().poll().is_some() {}
+    }
+
+    /// Passes on what router and connection have to tell each other.
+    fn settle(&mut self) {
         let (handle, connection) = self.connection.as_mut().expect("a connection");
         while let Some(event) = connection.poll_endpoint_events() {
             if let Some(event) = self.router.handle_event(*handle, event) {
                 connection.handle_event(event);
             }
         }
-        while connection.poll().is_some() {}
     }
 }
 
@@ -156,8 +164,12 @@ pub(crate) struct Pair {
 
 impl Pair {
     /// A pair whose handshake is complete.
-    #[expect(clippy::disallowed_methods, reason = "the peer's time begins somewhere")]
     pub(crate) fn connect(shielding: Shielding) -> Self {
+        Self::new(shielding, Dir::Uni, None)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the peer's time begins somewhere")]
+    fn new(shielding: Shielding, dir: Dir, keep_alive: Option<Duration>) -> Self {
         let (mut client, mut server) = tls();
         if shielding == Shielding::None {
             client = Arc::new(NoCipher(client));
@@ -165,15 +177,15 @@ impl Pair {
         }
         let now = Instant::now();
         let mut config = ServerConfig::with_crypto(server);
-        config.transport_config(transport());
+        config.transport_config(transport(keep_alive));
         let server = Host::new(2, Some(Arc::new(config)));
         let mut config = ClientConfig::new(client);
-        config.transport_config(transport());
+        config.transport_config(transport(keep_alive));
         let mut client = Host::new(1, None);
         let connected = client.router.connect(now, config, server.address, "localhost");
         client.connection = Some(connected.unwrap());
         let train = Train { from: client.address, segment: 0, ecn: None, buffer: Vec::new() };
-        let stream = StreamId::new(quinn_proto::Side::Client, Dir::Uni, 0);
+        let stream = StreamId::new(quinn_proto::Side::Client, dir, 0);
         let mut pair = Self { now, client, server, train, stream };
         while !(pair.client.is_established() && pair.server.is_established()) {
             pair.tick();
@@ -184,7 +196,7 @@ impl Pair {
                 pair.acknowledged();
             }
         }
-        let opened = pair.client.connection().streams().open(Dir::Uni);
+        let opened = pair.client.connection().streams().open(dir);
         assert_eq!(opened, Some(stream));
         pair
     }
@@ -229,6 +241,103 @@ impl Ends for Pair {
             read += chunk.bytes.len();
         }
         let _ = chunks.finalize();
+        read
+    }
+}
+
+/// The same pair in an exchange of single datagrams.
+pub(crate) struct Talkers {
+    pair: Pair,
+    /// What the router made of the datagram under way.
+    routed: Option<ConnectionEvent>,
+    /// Stateless answers, of which there are none.
+    reply: Vec<u8>,
+}
+
+impl Talkers {
+    /// Ends that show a sign of life after so much silence.
+    pub(crate) fn connect(shielding: Shielding, keep_alive: Duration) -> Self {
+        let pair = Pair::new(shielding, Dir::Bi, Some(keep_alive));
+        Self { pair, routed: None, reply: Vec::new() }
+    }
+
+    fn host(&mut self, end: Side) -> (&mut Host, &mut Train, Instant) {
+        let Pair { now, client, server, train, .. } = &mut self.pair;
+        (if end == Side::Client { client } else { server }, train, *now)
+    }
+
+    fn expire(&mut self) {
+        for end in [Side::Client, Side::Server] {
+            let (host, _, now) = self.host(end);
+            let connection = host.connection();
+            if connection.poll_timeout().is_some_and(|at| at <= now) {
+                connection.handle_timeout(now);
+            }
+        }
+    }
+}
+
+impl Talk for Talkers {
+    fn tick(&mut self) {
+        self.pair.now += Duration::from_micros(20);
+        self.expire();
+    }
+
+    fn wait(&mut self) {
+        let ends = [Side::Client, Side::Server];
+        let timeouts = ends.map(|end| self.host(end).0.connection().poll_timeout());
+        let at = timeouts.into_iter().flatten().min().expect("a timer");
+        self.pair.now = at.max(self.pair.now);
+        self.expire();
+    }
+
+    fn write(&mut self, end: Side, data: &[u8]) {
+        let stream = self.pair.stream;
+        let written = self.host(end).0.connection().send_stream(stream).write(data);
+        written.expect("room for a message");
+    }
+
+    fn send(&mut self, end: Side) -> bool {
+        let (host, train, now) = self.host(end);
+        train.buffer.clear();
+        host.send(now, train) > 0
+    }
+
+    fn next_timeout(&mut self, end: Side) {
+        std::hint::black_box(self.host(end).0.connection().poll_timeout());
+    }
+
+    fn route(&mut self, end: Side) {
+        let Self { pair, reply, .. } = self;
+        let Pair { now, client, server, train, .. } = pair;
+        let host = if end == Side::Client { client } else { server };
+        // As its driver does, from the buffer that it receives into.
+        let datagram = BytesMut::from(&train.buffer[..]);
+        match host.router.handle(*now, train.from, None, train.ecn, datagram, reply) {
+            Some(DatagramEvent::ConnectionEvent(_, event)) => self.routed = Some(event),
+            _ => panic!("not a datagram of the connection"),
+        }
+    }
+
+    fn take(&mut self, end: Side) {
+        let event = self.routed.take().expect("a connection for the datagram");
+        self.host(end).0.connection().handle_event(event);
+    }
+
+    fn read(&mut self, end: Side) -> usize {
+        let stream = self.pair.stream;
+        let (host, ..) = self.host(end);
+        host.settle();
+        let mut read = 0;
+        let connection = host.connection();
+        while connection.poll().is_some() {
+            let mut stream = connection.recv_stream(stream);
+            let Ok(mut chunks) = stream.read(true) else { continue };
+            while let Ok(Some(chunk)) = chunks.next(usize::MAX) {
+                read += chunk.bytes.len();
+            }
+            let _ = chunks.finalize();
+        }
         read
     }
 }

@@ -9,7 +9,7 @@ use jsp_proto::connection::{Connection, Event, TransportConfig};
 use jsp_proto::crypto::{IdentitySecret, Provider, Signer, Suite};
 use jsp_proto::endpoint::{ClientConfig, Endpoint, EndpointConfig, Routed, ServerConfig};
 use jsp_proto::handshake::{self, Identity, IdentitySet, Pinned};
-use jsp_proto::ids::{ConnectionHandle, Dir, StreamId};
+use jsp_proto::ids::{ConnectionHandle, Dir, Side, StreamId};
 use jsp_proto::path::MtuConfig;
 use jsp_proto::record::{Received, Transmit};
 use jsp_proto::rng::{Rng, Seed};
@@ -19,16 +19,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Datagrams of one size on their way, as one system call carries them.
-struct Train {
-    from: SocketAddr,
-    transmit: Option<Transmit>,
-    buffer: Vec<u8>,
+pub(crate) struct Train {
+    pub(crate) from: SocketAddr,
+    pub(crate) transmit: Option<Transmit>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 /// One host: a router and its connections, by the index of their handles.
 pub(crate) struct Host {
     address: SocketAddr,
-    router: Endpoint,
+    pub(crate) router: Endpoint,
     pub(crate) connections: Vec<Connection>,
     signer: Option<Box<dyn Signer>>,
     /// Streams of the connection that was served last, with something to read.
@@ -50,7 +50,7 @@ impl Host {
     }
 
     /// A connection's next train, and how many datagrams are in it.
-    fn send(&mut self, now: Time, index: usize, train: &mut Train) -> u64 {
+    pub(crate) fn send(&mut self, now: Time, index: usize, train: &mut Train) -> u64 {
         let Some(connection) = self.connections.get_mut(index) else { return 0 };
         train.from = self.address;
         train.transmit = connection.poll_transmit(now, &mut train.buffer, 64);
@@ -120,7 +120,7 @@ fn settle(
 
 /// A client, a server and what is between them.
 pub(crate) struct Net {
-    now: Time,
+    pub(crate) now: Time,
     pub(crate) client: Host,
     pub(crate) server: Host,
     train: Train,
@@ -171,6 +171,15 @@ impl Net {
             }
         }
         index
+    }
+
+    /// The host at one end, what is between the two, and the time.
+    pub(crate) fn at(&mut self, end: Side) -> (&mut Host, &mut Train, Time) {
+        let host = match end {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        };
+        (host, &mut self.train, self.now)
     }
 
     /// Lets time pass for all connections.

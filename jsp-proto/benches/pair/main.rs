@@ -8,16 +8,21 @@
 //! | (nothing) | times and instructions |
 //! | `times`, `instructions` | one of them; `mib=`, `rounds=`: how much is carried, how often |
 //! | `json=FILE` | also writes what it found there |
+//! | `echo` | the same of small datagrams: 64 bytes there and back, and a sign of life with its answer |
 //! | `only=ours`, `only=quinn` | one transfer and nothing else, for a profiler; `nocipher`, `mib=` |
+//! | the same with `echo`, `keepalive` | such exchanges and nothing else; `nocipher`, `times=` |
 //!
 //! Instructions are counted by valgrind, which does not know the widest vector instructions of
 //! ciphers: without a cipher.
 
-#[path = "../tests/support/bulk.rs"]
+#[path = "../../tests/support/bulk.rs"]
 mod bulk;
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "../tests/support/engine.rs"]
+mod echo;
+#[path = "../../tests/support/engine.rs"]
 mod engine;
+mod ours;
 
 use bulk::{Ends, bulk};
 use common::callgrind::{self, Cost};
@@ -31,7 +36,7 @@ const BAR: f64 = 0.35;
 const WRITE: usize = 64 << 10;
 
 #[derive(Clone, Copy)]
-enum Engine {
+pub(crate) enum Engine {
     Ours,
     Quinn,
 }
@@ -69,15 +74,27 @@ impl<E: Ends> Transfer for E {
 }
 
 fn main() {
+    let exchange = std::env::args().find_map(|word| echo::Exchange::named(&word));
     if let Some(name) = argument("only") {
         let engine = Engine::ALL.into_iter().find(|engine| engine.name() == name);
+        let engine = engine.expect("ours or quinn");
         let shielding = if flag("nocipher") { Shielding::None } else { Shielding::Aes256Gcm };
-        let mut pair = engine.expect("ours or quinn").connect(shielding);
-        println!("{}", pair.transfer(number("mib", 64)));
+        let units = match exchange {
+            Some(exchange) => {
+                exchange.run(&mut *echo::connect(engine, shielding), number("times", 100_000))
+            }
+            None => engine.connect(shielding).transfer(number("mib", 64)),
+        };
+        println!("{units}");
         return;
     }
     let all = !flag("times") && !flag("instructions");
     let mut report = Report::new("pair");
+    if exchange.is_some() {
+        echo::tables(&mut report);
+        report.write();
+        return;
+    }
     if all || flag("times") {
         times(&mut report);
     }
