@@ -1,23 +1,26 @@
 //! Round-trip time estimation (RFC 9002, section 5).
 
-use crate::time::Duration;
+use crate::time::{Duration, nanos};
 
 /// The granularity below which timers are not set (RFC 9002, section 6.1.2).
 pub const GRANULARITY: Duration = Duration::from_millis(1);
+const GRANULARITY_NANOS: u64 = GRANULARITY.as_nanos() as u64;
 
-/// What is known of a path's round-trip time.
+/// What is known of a path's round-trip time. In nanoseconds: they are compared and averaged for each packet, and a
+/// connection keeps them for ever.
 #[derive(Clone, Debug)]
 pub struct Rtt {
-    latest: Duration,
-    min: Duration,
-    smoothed: Duration,
-    variance: Duration,
+    latest: u64,
+    min: u64,
+    smoothed: u64,
+    variance: u64,
     sampled: bool,
 }
 
 impl Rtt {
     /// An estimator without samples that assumes `initial` (333 ms by RFC 9002, section 6.2.2).
     pub fn new(initial: Duration) -> Self {
+        let initial = bounded(initial);
         Self {
             latest: initial,
             min: initial,
@@ -31,6 +34,7 @@ impl Rtt {
     /// peer says that it waited for `ack_delay` (already capped by its `max_ack_delay` once the
     /// handshake is confirmed).
     pub fn update(&mut self, latest: Duration, ack_delay: Duration) {
+        let (latest, ack_delay) = (bounded(latest), bounded(ack_delay));
         self.latest = latest;
         if !self.sampled {
             self.sampled = true;
@@ -41,8 +45,7 @@ impl Rtt {
         }
         self.min = self.min.min(latest);
         // Only subtract the peer's delay while the result stays plausible.
-        let adjusted =
-            if latest >= self.min + ack_delay { latest.saturating_sub(ack_delay) } else { latest };
+        let adjusted = if latest >= self.min + ack_delay { latest - ack_delay } else { latest };
         let deviation = self.smoothed.abs_diff(adjusted);
         self.variance = (3 * self.variance + deviation) / 4;
         self.smoothed = (7 * self.smoothed + adjusted) / 8;
@@ -50,22 +53,22 @@ impl Rtt {
 
     /// The last sample.
     pub fn latest(&self) -> Duration {
-        self.latest
+        Duration::from_nanos(self.latest)
     }
 
     /// The smallest sample.
     pub fn min(&self) -> Duration {
-        self.min
+        Duration::from_nanos(self.min)
     }
 
     /// The exponentially weighted average.
     pub fn smoothed(&self) -> Duration {
-        self.smoothed
+        Duration::from_nanos(self.smoothed)
     }
 
     /// The mean deviation.
     pub fn variance(&self) -> Duration {
-        self.variance
+        Duration::from_nanos(self.variance)
     }
 
     /// Whether there has been a sample.
@@ -75,8 +78,13 @@ impl Rtt {
 
     /// The probe timeout without the peer's acknowledgement delay (RFC 9002, section 6.2.1).
     pub fn pto_base(&self) -> Duration {
-        self.smoothed + (4 * self.variance).max(GRANULARITY)
+        Duration::from_nanos(self.smoothed + (4 * self.variance).max(GRANULARITY_NANOS))
     }
+}
+
+/// Nanoseconds, few enough that eight times as many are a number, too: 73 years.
+fn bounded(duration: Duration) -> u64 {
+    nanos(duration).min(u64::MAX >> 3)
 }
 
 #[cfg(test)]
@@ -100,5 +108,13 @@ mod tests {
         assert_eq!(rtt.smoothed(), (7 * MS(40) + MS(42)) / 8);
         rtt.update(MS(80), MS(25));
         assert!(rtt.smoothed() < MS(46));
+    }
+
+    #[test]
+    fn no_sample_overflows() {
+        let mut rtt = Rtt::new(Duration::MAX);
+        (0..3).for_each(|_| rtt.update(Duration::MAX, Duration::MAX));
+        (0..3).for_each(|_| rtt.update(Duration::ZERO, Duration::MAX));
+        assert!(rtt.pto_base() > rtt.smoothed());
     }
 }

@@ -1,32 +1,48 @@
 //! Time as the engine knows it: a reading that the caller passes in.
 
+use core::num::NonZeroU64;
 use core::ops::{Add, AddAssign, Sub};
 pub use core::time::Duration;
 
 /// A monotonic instant: nanoseconds since an origin that the caller chooses once per process.
 ///
 /// Arithmetic saturates: a clock that jumps cannot make the engine panic, and a difference is never
-/// negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time(u64);
+/// negative. An `Option` of it is no larger: a connection has a dozen timers, and most do not run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(
+    /// Nanoseconds since the origin, and one. Neither order nor differences change by that.
+    NonZeroU64,
+);
 
 impl Time {
     /// The origin.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(NonZeroU64::MIN);
 
-    /// An instant `nanos` nanoseconds after the origin.
+    /// An instant `nanos` nanoseconds after the origin, at most 2^64 - 2.
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self(NonZeroU64::MIN.saturating_add(nanos))
     }
 
     /// Nanoseconds since the origin.
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.0.get() - 1
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
+
+impl core::fmt::Debug for Time {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("Time").field(&self.as_nanos()).finish()
     }
 }
 
@@ -46,7 +62,7 @@ impl AddAssign<Duration> for Time {
 impl Sub<Duration> for Time {
     type Output = Self;
     fn sub(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_sub(nanos(rhs)))
+        Self::from_nanos(self.as_nanos().saturating_sub(nanos(rhs)))
     }
 }
 
@@ -91,5 +107,12 @@ mod tests {
     #[test]
     fn sums_saturate() {
         assert_eq!(Time::from_nanos(u64::MAX) + Duration::MAX, Time::from_nanos(u64::MAX));
+    }
+
+    #[test]
+    fn a_timer_that_does_not_run_takes_no_room() {
+        assert_eq!(size_of::<Option<Time>>(), 8);
+        assert_eq!(Time::from_nanos(0).as_nanos(), 0);
+        assert_eq!(std::format!("{:?}", Time::from_nanos(7)), "Time(7)");
     }
 }

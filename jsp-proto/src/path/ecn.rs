@@ -13,6 +13,7 @@
 use crate::ids::{Ecn, Space};
 use crate::recovery::EcnReport;
 use crate::wire::frame::EcnCounts;
+use alloc::boxed::Box;
 
 /// How many packets are marked before anything is known of the path.
 const TESTED: u32 = 10;
@@ -21,8 +22,9 @@ const TESTED: u32 = 10;
 #[derive(Clone, Debug)]
 pub struct EcnValidation {
     state: State,
-    /// What the peer had counted, and what was marked, for each space.
-    spaces: [Marks; 3],
+    data: Marks,
+    /// Those of the Initial and the Handshake space, until the handshake is confirmed.
+    handshake: Option<Box<[Marks; 2]>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +38,13 @@ enum State {
     Failed,
 }
 
+/// The marks of one space.
 #[derive(Clone, Copy, Debug, Default)]
 struct Marks {
-    counted: EcnCounts,
+    /// What the peer had counted of ECT(0), and of CE.
+    ect0: u64,
+    ce: u64,
+    /// What was marked.
     sent: u64,
 }
 
@@ -46,7 +52,20 @@ impl EcnValidation {
     /// A path of which nothing is known; without `enabled`, nothing is ever marked.
     pub fn new(enabled: bool) -> Self {
         let state = if enabled { State::Testing { sent: 0, lost: 0 } } else { State::Failed };
-        Self { state, spaces: [Marks::default(); 3] }
+        Self { state, data: Marks::default(), handshake: None }
+    }
+
+    /// The handshake is confirmed: nothing more is sent in its spaces, nor acknowledged.
+    pub fn forget_handshake(&mut self) {
+        self.handshake = None;
+    }
+
+    fn marks(&mut self, space: Space) -> &mut Marks {
+        let [initial, handshake] = match space {
+            Space::Data => return &mut self.data,
+            Space::Initial | Space::Handshake => &mut **self.handshake.get_or_insert_default(),
+        };
+        if space == Space::Initial { initial } else { handshake }
     }
 
     /// How to mark the next packet.
@@ -68,7 +87,7 @@ impl EcnValidation {
         if ecn != Ecn::Ect0 {
             return;
         }
-        self.spaces[space.index()].sent += count;
+        self.marks(space).sent += count;
         if let State::Testing { sent, .. } = &mut self.state {
             *sent = sent.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         }
@@ -94,7 +113,7 @@ impl EcnValidation {
         if report.counts.is_some() && !report.is_newest {
             return false;
         }
-        let marks = &mut self.spaces[space.index()];
+        let marks = self.marks(space);
         let Some(marked) = report.counts.and_then(|counts| marks.advance(counts, report)) else {
             self.state = State::Failed;
             return false;
@@ -109,14 +128,14 @@ impl EcnValidation {
 impl Marks {
     /// Takes new counts; `None` if they cannot be true. Returns whether more packets were marked.
     fn advance(&mut self, counts: EcnCounts, report: &EcnReport) -> Option<bool> {
-        let ect0 = counts.ect0.checked_sub(self.counted.ect0)?;
-        let ce = counts.ce.checked_sub(self.counted.ce)?;
+        let ect0 = counts.ect0.checked_sub(self.ect0)?;
+        let ce = counts.ce.checked_sub(self.ce)?;
         let arrived = ect0.checked_add(ce)?;
         // Marks erased; marks that nobody set; more marks than packets.
         let plausible = arrived >= report.newly_acked
             && counts.ect1 == 0
             && counts.ect0.checked_add(counts.ce)? <= self.sent;
-        self.counted = counts;
+        (self.ect0, self.ce) = (counts.ect0, counts.ce);
         plausible.then_some(ce > 0)
     }
 }
@@ -146,7 +165,7 @@ mod tests {
     #[test]
     fn ten_packets_are_marked_until_one_is_acknowledged_with_counts() {
         let mut ecn = tested();
-        assert_eq!(ecn.spaces[2].sent, 10);
+        assert_eq!(ecn.data.sent, 10);
         assert!(!ecn.on_ack(Space::Data, &report(2, Some((2, 0)))));
         assert!(ecn.is_capable());
         assert_eq!(ecn.codepoint(), Ecn::Ect0);

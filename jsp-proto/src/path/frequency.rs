@@ -14,6 +14,7 @@ use crate::recovery::{AckPolicy, MAX_THRESHOLD};
 use crate::rtt::Rtt;
 use crate::time::{Duration, Time};
 use crate::wire::frame::AckFrequencyFrame;
+use alloc::boxed::Box;
 
 /// A request is not worth its bytes if fewer packets than this could be acknowledged together.
 const MIN_THRESHOLD: u64 = 8;
@@ -27,37 +28,34 @@ pub struct AckFrequency {
     min_delay: Option<Duration>,
     /// The largest flight lately, in bytes.
     flight: u64,
-    /// What the newest request says, sent or owed.
+    /// What it was asked for; most connections never ask.
+    requests: Option<Box<Requests>>,
+}
+
+/// The requests of a connection that has made some.
+#[derive(Debug)]
+struct Requests {
+    /// What the newest says, sent or owed.
     asked: AckPolicy,
-    /// The most patient of the policies that may hold until the newest request is acknowledged.
+    /// The most patient of the policies that may hold until the newest is acknowledged.
     before: AckPolicy,
-    /// The sequence number of the next request.
+    /// The sequence number of the next.
     next: u64,
     owed: bool,
     /// When the peer was last asked for something new.
-    since: Option<Time>,
+    since: Time,
 }
 
 impl AckFrequency {
     /// Before anything is known of the peer.
     pub(super) const fn new() -> Self {
         let usual = AckPolicy::new(Duration::ZERO);
-        Self {
-            usual,
-            min_delay: None,
-            flight: 0,
-            asked: usual,
-            before: usual,
-            next: 0,
-            owed: false,
-            since: None,
-        }
+        Self { usual, min_delay: None, flight: 0, requests: None }
     }
 
-    /// Takes the peer's promise, and what it can be asked for.
+    /// Takes the peer's promise, and what it can be asked for; nothing was asked before.
     pub fn set_peer(&mut self, max_delay: Duration, min_delay: Option<Duration>) {
         self.usual = AckPolicy::new(max_delay);
-        (self.asked, self.before) = (self.usual, self.usual);
         self.min_delay = min_delay.filter(|min| *min <= max_delay);
     }
 
@@ -68,34 +66,39 @@ impl AckFrequency {
 
     /// The most patient that the peer may be: requests that it may not have yet, and those before, count.
     pub fn policy(&self) -> AckPolicy {
-        patient(self.asked, self.before)
+        self.requests.as_ref().map_or(self.usual, |requests| requests.policy())
     }
 
     /// The request to send, if one is owed; it counts as sent.
     pub fn next_request(&mut self) -> Option<AckFrequencyFrame> {
-        if !core::mem::take(&mut self.owed) {
-            return None;
-        }
-        let sequence = self.next;
-        self.next += 1;
+        let requests = self.requests.as_mut().filter(|requests| requests.owed)?;
+        requests.owed = false;
+        let sequence = requests.next;
+        requests.next += 1;
+        let asked = &requests.asked;
         Some(AckFrequencyFrame {
             sequence,
-            threshold: u64::from(self.asked.threshold),
-            max_delay_micros: u64::try_from(self.asked.max_delay.as_micros()).unwrap_or(0),
-            reordering: self.asked.reordering,
+            threshold: u64::from(asked.threshold),
+            max_delay_micros: u64::try_from(asked.max_delay.as_micros()).unwrap_or(0),
+            reordering: asked.reordering,
         })
     }
 
     /// The request of this sequence number arrived.
     pub fn on_acked(&mut self, sequence: u64) {
-        if sequence + 1 == self.next && !self.owed {
-            self.before = self.asked;
+        if let Some(requests) = &mut self.requests
+            && sequence + 1 == requests.next
+            && !requests.owed
+        {
+            requests.before = requests.asked;
         }
     }
 
     /// The request of this sequence number was lost: the newest is made again.
     pub fn on_lost(&mut self, sequence: u64) {
-        self.owed |= sequence + 1 == self.next;
+        if let Some(requests) = &mut self.requests {
+            requests.owed |= sequence + 1 == requests.next;
+        }
     }
 
     /// Packets were acknowledged of `flight` bytes that were outstanding, under a window of `window` bytes.
@@ -113,13 +116,29 @@ impl AckFrequency {
                 ..self.usual
             }
         };
-        let settled = self.since.is_none_or(|since| now.since(since) >= rtt.smoothed());
-        if settled && differs(&wanted, &self.asked) {
-            self.before = self.policy();
-            self.asked = wanted;
-            self.owed = true;
-            self.since = Some(now);
+        match &mut self.requests {
+            Some(requests) => {
+                let settled = now.since(requests.since) >= rtt.smoothed();
+                if settled && differs(&wanted, &requests.asked) {
+                    requests.before = requests.policy();
+                    requests.asked = wanted;
+                    requests.owed = true;
+                    requests.since = now;
+                }
+            }
+            None if differs(&wanted, &self.usual) => {
+                let (asked, before) = (wanted, self.usual);
+                let first = Requests { asked, before, next: 0, owed: true, since: now };
+                self.requests = Some(Box::new(first));
+            }
+            None => {}
         }
+    }
+}
+
+impl Requests {
+    fn policy(&self) -> AckPolicy {
+        patient(self.asked, self.before)
     }
 }
 

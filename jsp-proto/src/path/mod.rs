@@ -210,6 +210,11 @@ impl Path {
         self.amplification.validate();
     }
 
+    /// The handshake is confirmed: its spaces are gone.
+    pub fn on_confirmed(&mut self) {
+        self.ecn.forget_handshake();
+    }
+
     /// Whether the peer proved that.
     pub fn is_validated(&self) -> bool {
         self.amplification.is_validated()
