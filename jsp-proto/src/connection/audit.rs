@@ -4,6 +4,7 @@
 //! acknowledged) is here as the engine counts it, so that they can compare.
 
 use super::Connection;
+use super::deferred::Deferred;
 use crate::handshake::Handshake;
 use crate::record::Held;
 use crate::stream::StreamMemory;
@@ -128,7 +129,6 @@ impl Connection {
     pub fn audit(&self) -> Audit {
         let pacer = self.path.pacer();
         let (received, sent) = self.path.transferred();
-        let handshake = self.handshake.as_ref();
         Audit {
             in_flight: self.recovery.in_flight(),
             in_flight_sum: self.recovery.outstanding_bytes(),
@@ -143,8 +143,8 @@ impl Connection {
             memory: Memory {
                 streams: self.streams.memory(),
                 sent_packets: self.recovery.held(),
-                handshake: handshake.map_or(Held::default(), Handshake::memory),
-                deferred: self.deferred.held(),
+                handshake: self.handshake().map_or(Held::default(), Handshake::memory),
+                deferred: Deferred::held(self.opening.as_ref().map(|opening| &opening.deferred)),
             },
             idle: Idle {
                 timeout: self.idle.timeout(),

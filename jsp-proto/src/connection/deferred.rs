@@ -25,9 +25,10 @@ impl Deferred {
         room
     }
 
-    /// The memory that they take, by capacity.
-    pub(super) fn held(&self) -> Held {
-        let bytes = self.packets.iter().map(|(packet, _)| packet.capacity()).sum();
+    /// The memory that they take, by capacity; none without `this`.
+    pub(super) fn held(this: Option<&Self>) -> Held {
+        let packets = this.into_iter().flat_map(|this| &this.packets);
+        let bytes = packets.map(|(packet, _)| packet.capacity()).sum();
         Held::new(bytes, MAX_DEFERRED * MAX_DEFERRED_LEN)
     }
 

@@ -1,7 +1,7 @@
 //! From nothing to an established connection: construction, the handshake's outputs, Retry.
 
-use super::deferred::Deferred;
 use super::idle::Idle;
+use super::opening::Opening;
 use super::output::MIN_FLIGHT;
 use super::spaces::{Level, Spaces};
 use super::tap::TapPacket;
@@ -109,8 +109,10 @@ impl Connection {
         let mut connection = Self::new(now, setup, Side::Client, provider, dcid, dcid);
         let parameters = connection.local_parameters();
         let handshake = Handshake::client(Arc::clone(config), rng, &parameters, dcid)?;
-        connection.hello_len = handshake.bytes_sent() as usize;
-        connection.handshake = Some(handshake);
+        if let Some(opening) = &mut connection.opening {
+            opening.hello_len = handshake.bytes_sent() as usize;
+            opening.handshake = Some(handshake);
+        }
         Ok(connection)
     }
 
@@ -125,8 +127,10 @@ impl Connection {
         let rng = Rng::new(&setup.seed, "handshake");
         let (dcid, original) = (flight.dcid, flight.original_dcid);
         let mut connection = Self::new(now, setup, Side::Server, provider, dcid, original);
-        connection.peer_scid = Some(flight.scid);
-        connection.retry_scid = flight.retry_scid;
+        if let Some(opening) = &mut connection.opening {
+            opening.peer_scid = Some(flight.scid);
+            opening.retry_scid = flight.retry_scid;
+        }
         connection.remote_ids.set_first(flight.scid);
         connection.path.on_received(flight.received, 1);
         if flight.validated {
@@ -142,8 +146,11 @@ impl Connection {
         let parameters = connection.local_parameters();
         let retried = flight.retry_scid.is_some();
         let config = Arc::clone(config);
-        let handshake = Handshake::server(config, rng, parameters, original, retried);
-        connection.handshake = Some(handshake);
+        let mut handshake = Handshake::server(config, rng, parameters, original, retried);
+        handshake.receive(Space::Initial, 0, &flight.hello)?;
+        if let Some(opening) = &mut connection.opening {
+            opening.handshake = Some(handshake);
+        }
         if let Some(inbound) = connection.spaces.inbound(Space::Initial) {
             for &(number, ecn) in &flight.packets {
                 inbound.window.commit(number);
@@ -151,9 +158,6 @@ impl Connection {
                 arrived.add(number, number, true);
                 inbound.acks.on_received(now, &arrived, ecn);
             }
-        }
-        if let Some(handshake) = &mut connection.handshake {
-            handshake.receive(Space::Initial, 0, &flight.hello)?;
         }
         connection.drive_handshake(now)?;
         Ok(connection)
@@ -172,6 +176,8 @@ impl Connection {
         let local_ids = LocalIds::new(handle, cid_key, reset_key);
         let first_id = local_ids.first();
         let keys = LevelKeys::initial(&*provider, &initial_dcid, side);
+        let deadline = now + config.handshake_timeout;
+        let opening = Opening::new(now, deadline, initial_dcid, original_dcid);
         let idle = Idle::new(now, config.idle_timeout, config.keep_alive);
         Self {
             side,
@@ -179,7 +185,6 @@ impl Connection {
             phase: Phase::Handshake,
             rng: Rng::new(&seed, "connection"),
             now,
-            began: now,
             spaces: Spaces::new(keys, config.max_ack_delay),
             recovery: Recovery::new(side, now),
             path: Path::new(&config.path(), now, remote, local, side == Side::Client),
@@ -188,24 +193,14 @@ impl Connection {
             datagram: 0,
             local_ids,
             remote_ids: RemoteIds::new(initial_dcid),
-            handshake: None,
+            opening: Some(Box::new(opening)),
             agreed: None,
             peer_keys: None,
             suite: None,
             peer_ack_delay: Duration::ZERO,
             confirmed: false,
             owed: Owed::default(),
-            handshake_deadline: now + config.handshake_timeout,
-            handshake_time: None,
-            deferred: Deferred::default(),
-            initial_dcid,
-            original_dcid,
-            retry_scid: None,
-            hello_len: 0,
-            forgeries: 0,
-            peer_scid: None,
             last_dcid: first_id,
-            token: Vec::new(),
             idle,
             paced_until: None,
             peer_validated: false,
@@ -222,11 +217,12 @@ impl Connection {
     /// What this end tells the other about itself.
     fn local_parameters(&self) -> Parameters {
         let server = self.side == Side::Server;
+        let opening = self.opening.as_ref().filter(|_| server);
         let scid = self.local_ids.first();
         let mut parameters = Parameters {
-            original_dcid: server.then_some(self.original_dcid),
+            original_dcid: opening.map(|opening| opening.original_dcid),
             initial_scid: Some(scid),
-            retry_scid: self.retry_scid.filter(|_| server),
+            retry_scid: opening.and_then(|opening| opening.retry_scid),
             reset_token: server.then(|| self.local_ids.first_reset_token()),
             idle_timeout_ms: self.config.idle_timeout.map_or(0, |t| t.as_millis() as u64),
             max_ack_delay_ms: self.config.max_ack_delay.as_millis() as u64,
@@ -243,9 +239,8 @@ impl Connection {
     /// Answers [`Event::Sign`]. An error closes the connection.
     pub fn provide_signature(&mut self, now: Time, signature: Result<Signature, CryptoError>) {
         let now = self.clock(now);
-        let Some(handshake) = self.handshake.as_mut().filter(|_| self.phase.is_open()) else {
-            return;
-        };
+        let open = self.phase.is_open();
+        let Some(handshake) = self.handshake_mut().filter(|_| open) else { return };
         let result =
             handshake.provide_signature(signature).and_then(|()| self.drive_handshake(now));
         if let Err(error) = result {
@@ -268,7 +263,7 @@ impl Connection {
 
     /// Acts on what the handshake has to say.
     pub(super) fn drive_handshake(&mut self, now: Time) -> Result<(), TransportError> {
-        while let Some(output) = self.handshake.as_mut().and_then(Handshake::poll) {
+        while let Some(output) = self.handshake_mut().and_then(Handshake::poll) {
             match output {
                 Output::Keys { space, suite, seal, open } => {
                     self.install(space, suite, &seal, &open);
@@ -277,9 +272,8 @@ impl Connection {
                 Output::PeerParameters(parameters) => self.on_peer_parameters(&parameters)?,
                 Output::Sign(request) => self.events.push(Event::Sign(request)),
                 Output::Complete(completed) => {
-                    self.agree(completed);
+                    self.agree(now, completed);
                     self.phase = Phase::Established;
-                    self.handshake_time = Some(now - self.began);
                     self.events.push(Event::Connected);
                     if self.side == Side::Server {
                         self.owed.handshake_done = true;
@@ -292,11 +286,12 @@ impl Connection {
     }
 
     /// Keeps of a handshake what lasts as long as the connection does, and the peer's keys until it rests.
-    fn agree(&mut self, completed: Completed) {
+    fn agree(&mut self, now: Time, completed: Completed) {
         let Completed { alpn, peer, exporter, .. } = completed;
         let alpn = alpn.map(Vec::into_boxed_slice);
-        self.agreed =
-            Some(Box::new(Agreed { alpn, peer: peer.as_ref().map(PeerIdentity::from), exporter }));
+        let took = self.opening.as_ref().map_or(Duration::ZERO, |opening| now - opening.began);
+        let identity = peer.as_ref().map(PeerIdentity::from);
+        self.agreed = Some(Box::new(Agreed { alpn, peer: identity, exporter, took }));
         self.peer_keys = peer.map(Box::new);
     }
 
@@ -319,12 +314,15 @@ impl Connection {
     /// Takes the peer's parameters, now authenticated, and checks that every connection ID that was
     /// seen in the open is the one that the peer meant (RFC 9000, section 7.3).
     fn on_peer_parameters(&mut self, peer: &Parameters) -> Result<(), TransportError> {
+        const OTHERS: TransportError =
+            TransportError::new(Code::PARAMETER, "connection IDs do not match");
+        let opening = self.opening.as_ref().ok_or(OTHERS)?;
         let expected = match self.side {
-            Side::Client => (Some(self.original_dcid), self.peer_scid, self.retry_scid),
-            Side::Server => (None, self.peer_scid, None),
+            Side::Client => (Some(opening.original_dcid), opening.peer_scid, opening.retry_scid),
+            Side::Server => (None, opening.peer_scid, None),
         };
         if (peer.original_dcid, peer.initial_scid, peer.retry_scid) != expected {
-            return Err(TransportError::new(Code::PARAMETER, "connection IDs do not match"));
+            return Err(OTHERS);
         }
         if let Some(token) = peer.reset_token {
             if self.side == Side::Server {
@@ -344,31 +342,45 @@ impl Connection {
 
     /// A server asks for proof of our address: the same ClientHello goes out again, with the token.
     pub(super) fn on_retry(&mut self, scid: ConnectionId, token: Vec<u8>) {
-        self.retry_scid = Some(scid);
-        self.initial_dcid = scid;
+        if let Some(opening) = &mut self.opening {
+            opening.retry_scid = Some(scid);
+            opening.initial_dcid = scid;
+            opening.token = token;
+        }
         self.remote_ids = RemoteIds::new(scid);
-        self.token = token;
         let keys = LevelKeys::initial(&*self.provider, &scid, Side::Client);
         if let Some(level) = &mut self.spaces.initial {
             level.keys = keys;
         }
         let ((recovery, _), mut fates) = self.fates();
         recovery.on_retry(&mut fates);
-        if let Some(handshake) = &mut self.handshake {
+        if let Some(handshake) = self.handshake_mut() {
             handshake.on_retry();
         }
     }
 
+    /// The handshake, until it is confirmed.
+    pub(super) fn handshake(&self) -> Option<&Handshake> {
+        self.opening.as_ref()?.handshake.as_ref()
+    }
+
+    /// The same, to go on with.
+    pub(super) fn handshake_mut(&mut self) -> Option<&mut Handshake> {
+        self.opening.as_mut()?.handshake.as_mut()
+    }
+
     /// Forgets a space of the handshake, with what was in flight in it.
     pub(super) fn discard(&mut self, space: Space) {
+        let Some(opening) = &mut self.opening else { return };
         if self.spaces.can_seal(space) {
-            self.forgeries += self.spaces.level(space).map_or(0, |level| level.keys.forgeries());
+            let level = self.spaces.level(space);
+            opening.forgeries += level.map_or(0, |level| level.keys.forgeries());
             self.spaces.discard(space);
             self.recovery.discard(space);
         }
         // The limit is over all keys of the connection (`spec/05-protection.md`, 5.9).
         if let Some(keys) = &mut self.spaces.data_keys {
-            let forgeries = core::mem::take(&mut self.forgeries);
+            let forgeries = core::mem::take(&mut opening.forgeries);
             if let Err(error) = keys.add_forgeries(forgeries) {
                 self.fail(self.now, error);
             }
@@ -378,7 +390,10 @@ impl Connection {
     /// How many handshake bytes a packet may hold. A ClientHello is spread over the first flight.
     pub(super) fn crypto_limit(&self, space: Space) -> usize {
         match (self.side, space) {
-            (Side::Client, Space::Initial) => self.hello_len.div_ceil(FIRST_FLIGHT),
+            (Side::Client, Space::Initial) => {
+                let len = self.opening.as_ref().map_or(0, |opening| opening.hello_len);
+                len.div_ceil(FIRST_FLIGHT)
+            }
             _ => usize::MAX,
         }
     }

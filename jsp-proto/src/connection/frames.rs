@@ -31,7 +31,7 @@ impl Connection {
             | Frame::DataBlocked(_)
             | Frame::StreamsBlocked { .. } => Ok(()),
             Frame::Ack(ref ack) => self.on_ack(now, space, ack),
-            Frame::Crypto { offset, data } => match &mut self.handshake {
+            Frame::Crypto { offset, data } => match self.handshake_mut() {
                 Some(handshake) => handshake.receive(space, offset, data),
                 // The handshake is over: this is a copy of what was answered long ago.
                 None => Ok(()),
@@ -125,7 +125,7 @@ impl Connection {
     ) -> ((&mut crate::recovery::Recovery, &mut crate::rtt::Rtt), Fates<'_>) {
         let (rtt, frequency) = self.path.measures();
         let fates = Fates {
-            handshake: &mut self.handshake,
+            handshake: self.opening.as_mut().and_then(|opening| opening.handshake.as_mut()),
             streams: &mut self.streams,
             local_ids: &mut self.local_ids,
             remote_ids: &mut self.remote_ids,
@@ -149,7 +149,8 @@ impl Connection {
         }
         self.discard(Space::Initial);
         self.discard(Space::Handshake);
-        self.handshake = None;
+        self.opening = None;
+        self.path.on_confirmed();
         self.untidy = true;
         if let Some(keys) = &mut self.spaces.data_keys {
             keys.on_confirmed();
@@ -160,7 +161,7 @@ impl Connection {
 
 /// Everything that is told of the fate of a frame.
 pub(super) struct Fates<'a> {
-    handshake: &'a mut Option<Handshake>,
+    handshake: Option<&'a mut Handshake>,
     streams: &'a mut Streams,
     local_ids: &'a mut LocalIds,
     remote_ids: &'a mut RemoteIds,
@@ -217,7 +218,7 @@ impl Sink for Fates<'_> {
                 }
             }
             SentFrame::Crypto { start, len } => {
-                if let Some(handshake) = self.handshake {
+                if let Some(handshake) = &mut self.handshake {
                     handshake.on_acked(space, start, len);
                 }
             }
@@ -245,7 +246,7 @@ impl Sink for Fates<'_> {
             SentFrame::Ack(_) => {}
             SentFrame::AckFrequency(sequence) => self.frequency.on_lost(sequence),
             SentFrame::Crypto { start, len } => {
-                if let Some(handshake) = self.handshake
+                if let Some(handshake) = &mut self.handshake
                     && !(planted::is(Bug::HandshakeStuck) && handshake.side() == Side::Server)
                 {
                     handshake.on_lost(space, start, len);

@@ -127,8 +127,8 @@ impl Connection {
                     break;
                 }
                 Packet::Negotiation { dcid, scid, versions } => {
-                    if self.is_local_id(&dcid) && scid == self.initial_dcid {
-                        self.on_negotiation(&rest[versions]);
+                    if self.is_local_id(&dcid) {
+                        self.on_negotiation(scid, &rest[versions]);
                     }
                     break;
                 }
@@ -232,7 +232,7 @@ impl Connection {
                 self.on_stateless_reset();
             }
             OpenError::Drop | OpenError::Duplicate
-                if self.awaits_keys(kind) && self.deferred.push(packet, batch.meta) =>
+                if self.awaits_keys(kind) && self.defer(packet, batch.meta) =>
             {
                 self.counts.packets_deferred += 1;
             }
@@ -285,10 +285,17 @@ impl Connection {
         }
     }
 
+    /// Keeps a packet for later; tells whether there was room.
+    fn defer(&mut self, packet: &[u8], meta: &Received) -> bool {
+        self.opening.as_mut().is_some_and(|opening| opening.deferred.push(packet, meta))
+    }
+
     /// Processes what was deferred, after keys were installed.
     pub(super) fn replay_deferred(&mut self, now: Time) -> Result<(), TransportError> {
-        for _ in 0..self.deferred.len() {
-            let Some((mut bytes, meta)) = self.deferred.pop() else { break };
+        let count = self.opening.as_ref().map_or(0, |opening| opening.deferred.len());
+        for _ in 0..count {
+            let next = self.opening.as_mut().and_then(|opening| opening.deferred.pop());
+            let Some((mut bytes, meta)) = next else { break };
             if let Ok(Packet::Protected(protected)) = Packet::parse(&bytes) {
                 let mut batch = Batch::new(now, &meta);
                 let outcome = self.handle_packet(&mut batch, &protected, &mut bytes);
@@ -296,8 +303,8 @@ impl Connection {
                 outcome?;
             }
         }
-        if self.spaces.data_keys.is_some() {
-            self.deferred = Deferred::default();
+        if let (Some(opening), Some(_)) = (&mut self.opening, &self.spaces.data_keys) {
+            opening.deferred = Deferred::default();
         }
         Ok(())
     }
@@ -383,9 +390,13 @@ impl Connection {
     /// What an authentic packet of the handshake proves, whatever it holds.
     fn on_authentic(&mut self, protected: &Protected) {
         match (self.side, protected.kind) {
-            (Side::Client, Kind::Initial) if self.peer_scid.is_none() => {
-                self.peer_scid = Some(protected.scid);
-                self.remote_ids.set_first(protected.scid);
+            (Side::Client, Kind::Initial) => {
+                if let Some(first) = self.opening.as_mut().map(|opening| &mut opening.peer_scid)
+                    && first.is_none()
+                {
+                    *first = Some(protected.scid);
+                    self.remote_ids.set_first(protected.scid);
+                }
             }
             (Side::Server, Kind::Handshake) => {
                 // Only who read our ServerHello can seal a Handshake packet.
@@ -400,8 +411,7 @@ impl Connection {
     fn is_local_id(&mut self, dcid: &ConnectionId) -> bool {
         let ours = self.local_ids.is_active(dcid)
             || (self.side == Side::Server
-                && self.handshake.is_some()
-                && *dcid == self.initial_dcid);
+                && self.opening.as_ref().is_some_and(|opening| *dcid == opening.initial_dcid));
         if ours {
             self.last_dcid = *dcid;
         }
@@ -409,26 +419,28 @@ impl Connection {
     }
 
     /// Whether a long header comes from another source than the first one did (RFC 9000,
-    /// section 7.2).
+    /// section 7.2). Once the handshake is confirmed there are no keys for such packets.
     fn is_foreign(&self, scid: &ConnectionId) -> bool {
-        self.peer_scid.is_some_and(|first| first != *scid)
+        let first = self.opening.as_ref().and_then(|opening| opening.peer_scid);
+        first.is_some_and(|first| first != *scid)
     }
 
     fn on_retry_packet(&mut self, packet: &[u8], scid: ConnectionId, token: Range<usize>) {
         // At most one Retry, and only as the first answer (RFC 9000, section 17.2.5).
-        let first =
-            self.side == Side::Client && self.peer_scid.is_none() && self.retry_scid.is_none();
-        let authentic = verify_retry(&*self.provider, &self.initial_dcid, packet);
-        let (Some(token), true, true) = (packet.get(token), first, authentic) else { return };
-        if scid == self.initial_dcid {
-            return;
-        }
+        let Some(dcid) = self.unanswered_dcid() else { return };
+        let authentic = verify_retry(&*self.provider, &dcid, packet);
+        let (Some(token), true) = (packet.get(token), authentic && scid != dcid) else { return };
         self.on_retry(scid, token.to_vec());
     }
 
-    fn on_negotiation(&mut self, versions: &[u8]) {
-        let unanswered = self.side == Side::Client && self.peer_scid.is_none();
-        if !unanswered || self.retry_scid.is_some() {
+    /// The destination of a client's Initials, as long as nobody answered any.
+    fn unanswered_dcid(&self) -> Option<ConnectionId> {
+        let opening = self.opening.as_ref().filter(|_| self.side == Side::Client)?;
+        opening.is_unanswered().then_some(opening.initial_dcid)
+    }
+
+    fn on_negotiation(&mut self, scid: ConnectionId, versions: &[u8]) {
+        if self.unanswered_dcid() != Some(scid) {
             return;
         }
         let mut reader = Reader::new(versions);

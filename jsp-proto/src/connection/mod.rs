@@ -21,6 +21,7 @@ mod farewell;
 mod frames;
 mod idle;
 mod input;
+mod opening;
 mod output;
 mod packet;
 mod spaces;
@@ -40,7 +41,7 @@ pub use tap::{Refusal, Tap, TapFactory, TapPacket};
 
 use crate::cid::{LocalIds, RemoteIds};
 use crate::crypto::{Provider, Secret, Suite};
-use crate::handshake::{Handshake, Identity, PeerIdentity};
+use crate::handshake::{Identity, PeerIdentity};
 use crate::ids::{ConnectionHandle, ConnectionId, Side};
 use crate::path::Path;
 use crate::record::SentFrame;
@@ -85,6 +86,8 @@ struct Agreed {
     alpn: Option<Box<[u8]>>,
     peer: Option<PeerIdentity>,
     exporter: Secret,
+    /// How long it took.
+    took: Duration,
 }
 
 /// One connection of an [`Endpoint`](crate::endpoint::Endpoint).
@@ -97,7 +100,6 @@ pub struct Connection {
     rng: Rng,
     /// The latest time that was seen: inside, time never runs back.
     now: Time,
-    began: Time,
 
     spaces: spaces::Spaces,
     recovery: Recovery,
@@ -110,7 +112,7 @@ pub struct Connection {
     remote_ids: RemoteIds,
 
     /// The handshake, until it is confirmed.
-    handshake: Option<Handshake>,
+    opening: Option<Box<opening::Opening>>,
     /// What it agreed on.
     agreed: Option<Box<Agreed>>,
     /// The peer's public keys, while the connection is young.
@@ -120,25 +122,8 @@ pub struct Connection {
     peer_ack_delay: Duration,
     confirmed: bool,
     owed: Owed,
-    handshake_deadline: Time,
-    handshake_time: Option<Duration>,
-    deferred: deferred::Deferred,
-    /// Packets that failed to open under keys that are gone.
-    forgeries: u64,
-
-    /// The destination of the client's Initials: the client's random choice, or the Retry's source.
-    initial_dcid: ConnectionId,
-    /// The client's first choice.
-    original_dcid: ConnectionId,
-    retry_scid: Option<ConnectionId>,
-    /// Length of the ClientHello that this end sent; 0 on a server.
-    hello_len: usize,
-    /// The source of the peer's first packet.
-    peer_scid: Option<ConnectionId>,
     /// The destination that the last packet named, known to be ours.
     last_dcid: ConnectionId,
-    /// What a Retry demanded in each Initial.
-    token: Vec<u8>,
 
     /// Size of the datagram that is being processed.
     datagram: usize,
@@ -238,7 +223,7 @@ impl Connection {
             counts,
             suite: self.suite,
             provider: self.provider.name(),
-            handshake: self.handshake_time,
+            handshake: self.agreed.as_ref().map(|agreed| agreed.took),
             streams: self.streams.stats(),
             path: self.path.stats(),
         }

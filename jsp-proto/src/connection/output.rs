@@ -125,7 +125,7 @@ impl Connection {
         let probe = self.recovery.probes(space) > 0;
         let wants = match space {
             Space::Data => self.wants_data(),
-            _ => self.handshake.as_ref().is_some_and(|handshake| handshake.has_crypto(space)),
+            _ => self.handshake().is_some_and(|handshake| handshake.has_crypto(space)),
         };
         // Data in flight that a server cannot read, and so not acknowledge, before it has the Finished
         // must not keep the Finished from being sent again.
@@ -295,7 +295,7 @@ impl Connection {
             largest_acked: self.recovery.largest_acked(space),
             dcid: &dcid,
             scid: &scid,
-            token: &self.token,
+            token: self.opening.as_ref().map_or(&[], |opening| &opening.token),
             key_phase: self.spaces.data_keys.as_ref().is_some_and(|keys| keys.phase()),
         };
         let room = datagram.len().checked_sub(TAG_LEN)?;
@@ -376,7 +376,9 @@ impl Connection {
 
     fn write_crypto(&mut self, space: Space, w: &mut Writer<'_>) {
         let limit = self.crypto_limit(space);
-        if let Some(handshake) = &mut self.handshake {
+        if let Some(handshake) =
+            self.opening.as_mut().and_then(|opening| opening.handshake.as_mut())
+        {
             let written = handshake.write_crypto(space, w, &mut self.sent, limit);
             self.counts.handshake_bytes_sent += written as u64;
         }

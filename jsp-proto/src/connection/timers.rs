@@ -20,7 +20,7 @@ impl Connection {
             Phase::Handshake | Phase::Established => {}
         }
         let pto = self.pto();
-        let deadline = (self.phase == Phase::Handshake).then_some(self.handshake_deadline);
+        let deadline = self.handshake_deadline();
         let keep_alive = self.keep_alive_at();
         let acks = Space::ALL.into_iter().filter_map(|space| {
             self.spaces.inbound_ref(space).and_then(|inbound| inbound.acks.timeout())
@@ -51,7 +51,7 @@ impl Connection {
         if self.idle.expiry(pto).is_some_and(|at| at <= now) {
             return self.end(CloseReason::IdleTimeout);
         }
-        if self.phase == Phase::Handshake && self.handshake_deadline <= now {
+        if self.handshake_deadline().is_some_and(|at| at <= now) {
             return self.end(CloseReason::HandshakeTimeout);
         }
         if self.keep_alive_at().is_some_and(|at| at <= now) {
@@ -76,7 +76,7 @@ impl Connection {
         self.counts.probe_timeouts += u64::from(report.probe);
         self.path.on_timeout(now, &report);
         if report.probe
-            && let Some(handshake) = &mut self.handshake
+            && let Some(handshake) = self.handshake_mut()
         {
             handshake.on_probe();
         }
@@ -96,6 +96,14 @@ impl Connection {
             }
             self.untidy = planted::is(Bug::TimeoutInPast);
         }
+    }
+
+    /// When a handshake that is not over is given up.
+    fn handshake_deadline(&self) -> Option<Time> {
+        if self.phase != Phase::Handshake {
+            return None;
+        }
+        self.opening.as_ref().map(|opening| opening.deadline)
     }
 
     /// When a sign of life is due. One that is owed already goes as soon as the window lets it: what fills

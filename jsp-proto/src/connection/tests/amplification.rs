@@ -2,7 +2,7 @@
 //! that came from it, counted here over every shape of handshake.
 
 use super::mitm::{Initial, gather, spread};
-use super::pair::{Pair, client_address, closed};
+use super::pair::{Pair, client_address, closed, opening};
 use crate::crypto::rustcrypto::RustCrypto;
 use crate::handshake::{AcceptAny, AlpnList, ClientAuth, Identity};
 use crate::ids::Side;
@@ -147,7 +147,7 @@ fn a_client_whose_answer_is_lost_completes_within_the_limit() {
 #[test]
 fn a_retry_is_smaller_than_what_it_answers_and_proves_the_address() {
     let mut pair = Pair::new();
-    let odcid = pair.client.original_dcid;
+    let odcid = opening(&pair.client).original_dcid;
     let flight = pair.flush_client();
     let initials: Vec<_> =
         flight.iter().map(|d| Initial::open(&odcid, Side::Client, d).unwrap()).collect();
@@ -171,8 +171,9 @@ fn a_retry_is_smaller_than_what_it_answers_and_proves_the_address() {
     }
     assert!(pair.server.is_none(), "nothing is kept");
     pair.at_client(&answer.expect("a Retry"));
+    assert!(opening(&pair.client).retry_scid.is_some());
     run_within_the_limit(&mut pair, 40, |_, _| true);
-    assert!(pair.client.confirmed && pair.server().retry_scid.is_some());
+    assert!(pair.client.confirmed && pair.server().confirmed);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! keys that anybody can compute: who changes them may prevent a connection, and nothing more.
 
 use super::mitm::{self, Initial, gather, spread};
-use super::pair::{Pair, client_address, closed, fault};
+use super::pair::{Pair, client_address, closed, fault, opening};
 use crate::connection::Event;
 use crate::crypto::Signature;
 use crate::crypto::rustcrypto::RustCrypto;
@@ -35,7 +35,7 @@ fn assert_prevented(pair: &mut Pair) {
 
 /// The client's first flight, opened.
 fn first_flight(pair: &mut Pair) -> Vec<Initial> {
-    let odcid = pair.client.original_dcid;
+    let odcid = opening(&pair.client).original_dcid;
     let flight = pair.flush_client();
     flight.iter().map(|d| Initial::open(&odcid, Side::Client, d).unwrap()).collect()
 }
@@ -43,7 +43,7 @@ fn first_flight(pair: &mut Pair) -> Vec<Initial> {
 /// A handshake whose every client Initial is changed on its way.
 fn with_edited_client(edit: impl Fn(&mut Initial)) -> Pair {
     let mut pair = pair();
-    let odcid = pair.client.original_dcid;
+    let odcid = opening(&pair.client).original_dcid;
     pair.run_with(TRIED, |from_client, datagram| {
         let side = if from_client { Side::Client } else { Side::Server };
         match Initial::open(&odcid, side, &datagram) {
@@ -61,7 +61,7 @@ fn with_edited_client(edit: impl Fn(&mut Initial)) -> Pair {
 /// A handshake whose every server Initial is changed on its way.
 fn with_edited_server(edit: impl Fn(&mut Initial)) -> Pair {
     let mut pair = pair();
-    let odcid = pair.client.original_dcid;
+    let odcid = opening(&pair.client).original_dcid;
     pair.run_with(TRIED, |from_client, datagram| {
         if from_client {
             return Some(datagram);
@@ -136,7 +136,7 @@ fn a_version_suite_or_feature_list_edited_in_flight_prevents_the_connection() {
     ];
     for (what, edit) in edits {
         let mut pair = pair();
-        let odcid = pair.client.original_dcid;
+        let odcid = opening(&pair.client).original_dcid;
         let flight = first_flight(&mut pair);
         let mut hello = gather(&flight);
         edit(&mut hello);
@@ -155,7 +155,7 @@ fn a_version_suite_or_feature_list_edited_in_flight_prevents_the_connection() {
 #[test]
 fn without_an_edit_the_same_detour_leads_to_a_connection() {
     let mut pair = pair();
-    let odcid = pair.client.original_dcid;
+    let odcid = opening(&pair.client).original_dcid;
     let flight = first_flight(&mut pair);
     let hello = gather(&flight);
     for initial in spread(&flight, &hello) {
@@ -201,7 +201,7 @@ fn a_forged_source_id_of_the_server_prevents_the_connection() {
 fn a_forged_destination_of_the_client_prevents_the_connection() {
     let forged = ConnectionId::from([7; 8]);
     let mut pair = pair();
-    let odcid = pair.client.original_dcid;
+    let odcid = opening(&pair.client).original_dcid;
     pair.run_with(TRIED, |from_client, datagram| {
         let (side, from, to) =
             if from_client { (Side::Client, odcid, forged) } else { (Side::Server, forged, odcid) };
@@ -222,13 +222,13 @@ fn a_forged_destination_of_the_client_prevents_the_connection() {
 #[test]
 fn each_connection_id_of_the_parameters_must_be_the_one_that_was_seen() {
     // What the client saw is changed behind its back; what the server says is true.
-    let lies: [fn(&mut crate::connection::Connection); 2] = [
-        |client| client.original_dcid = ConnectionId::from([7; 8]),
-        |client| client.retry_scid = Some(ConnectionId::from([7; 8])),
+    let lies: [fn(&mut crate::connection::opening::Opening); 2] = [
+        |opening| opening.original_dcid = ConnectionId::from([7; 8]),
+        |opening| opening.retry_scid = Some(ConnectionId::from([7; 8])),
     ];
     for lie in lies {
         let mut pair = pair();
-        lie(&mut pair.client);
+        lie(pair.client.opening.as_mut().unwrap());
         pair.run(TRIED);
         assert_eq!(fault(&pair.client_events), Some(Code::PARAMETER));
         assert_prevented(&mut pair);
@@ -242,7 +242,7 @@ fn a_forged_retry_prevents_the_connection_and_nothing_more() {
     let mut pair = pair();
     let flight = first_flight(&mut pair);
     pair.at_client(&mitm::retry(&flight[0], &ConnectionId::from([7; 8]), b"forged token"));
-    assert!(pair.client.retry_scid.is_some(), "nobody could tell");
+    assert!(opening(&pair.client).retry_scid.is_some(), "nobody could tell");
     pair.run(TRIED);
     assert!(pair.server.is_some(), "the token means nothing to the server");
     assert_prevented(&mut pair);
@@ -259,26 +259,28 @@ fn a_retry_counts_once_and_only_as_the_first_answer_and_only_with_its_tag() {
         flipped[bit / 8] ^= 1 << (bit % 8);
         pair.at_client(&flipped);
         // The four low bits mean nothing, but the tag covers them, too.
-        assert!(pair.client.retry_scid.is_none(), "bit {bit}");
+        assert!(opening(&pair.client).retry_scid.is_none(), "bit {bit}");
     }
     let own = mitm::retry(&flight[0], &flight[0].dcid, b"token");
     pair.at_client(&own);
-    assert!(pair.client.retry_scid.is_none(), "a Retry must change the destination");
+    assert!(opening(&pair.client).retry_scid.is_none(), "a Retry must change the destination");
     pair.at_client(&retry);
     let second = Initial { dcid: scid, ..flight[0].clone() };
     pair.at_client(&mitm::retry(&second, &ConnectionId::from([8; 8]), b"other"));
-    assert_eq!((pair.client.retry_scid, &pair.client.token[..]), (Some(scid), &b"token"[..]));
+    let client = opening(&pair.client);
+    assert_eq!((client.retry_scid, &client.token[..]), (Some(scid), &b"token"[..]));
 
     let mut late = self::pair();
     let flight = first_flight(&mut late);
     for initial in &flight {
-        let odcid = late.client.original_dcid;
+        let odcid = opening(&late.client).original_dcid;
         late.at_server(client_address(), &initial.seal(&odcid, Side::Client));
     }
     late.run(Duration::from_millis(16));
     late.at_client(&mitm::retry(&flight[0], &scid, b"token"));
+    assert!(opening(&late.client).retry_scid.is_none());
     late.run(Duration::from_millis(100));
-    assert!(late.client.retry_scid.is_none() && late.client.is_established());
+    assert!(late.client.is_established());
 }
 
 #[test]
@@ -291,7 +293,7 @@ fn a_version_negotiation_counts_only_without_our_version_and_before_any_answer()
     pair.at_client(&mitm::negotiation(&stranger, &[other]));
     assert!(!pair.client.is_closed());
     for initial in &flight {
-        let odcid = pair.client.original_dcid;
+        let odcid = opening(&pair.client).original_dcid;
         pair.at_server(client_address(), &initial.seal(&odcid, Side::Client));
     }
     let answer = pair.flush_server();

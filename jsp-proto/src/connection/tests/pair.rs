@@ -1,5 +1,6 @@
 //! Two connections and a wire between them that delivers everything, until a test says otherwise.
 
+use crate::connection::opening::Opening;
 use crate::connection::{Connection, Event, TransportConfig};
 use crate::crypto::rustcrypto::RustCrypto;
 use crate::crypto::{IdentitySecret, Provider, Signature, Signer, TAG_LEN};
@@ -61,6 +62,11 @@ pub(super) fn fault(events: &[Event]) -> Option<Code> {
         Some(CloseReason::LocalError(error)) => Some(error.code),
         _ => None,
     }
+}
+
+/// What a connection knows whose handshake is not confirmed.
+pub(super) fn opening(connection: &Connection) -> &Opening {
+    connection.opening.as_deref().unwrap()
 }
 
 /// A client, a server and the wire.
