@@ -98,10 +98,9 @@ impl CidKey {
         (place.shard == self.shard).then_some((place.handle, place.sequence))
     }
 
-    /// A number that follows from an ID of any length and the key, evenly spread to who does not know the
-    /// key. Every shard finds the same.
-    pub fn hash(&self, id: &ConnectionId) -> u32 {
-        let bytes = id.as_bytes();
+    /// A number that follows from a few bytes (an ID of any length, an address) and the key, evenly spread to who
+    /// does not know the key. Every shard finds the same.
+    pub fn hash(&self, bytes: &[u8]) -> u32 {
         bytes.chunks(4).fold(bytes.len() as u32, |state, chunk| {
             let mut word = [0; 4];
             word[..chunk.len()].copy_from_slice(chunk);
@@ -190,8 +189,8 @@ mod tests {
         fn all_shards_hash_an_id_alike_and_another_key_does_not(id: Vec<u8>, of: u8) -> bool {
             let id = ConnectionId::new(&id[..id.len().min(20)]).expect("20 bytes at most");
             // By chance two hashes agree once in 2^32.
-            shard(of).hash(&id) == key(1).hash(&id)
-                && (id.as_bytes().is_empty() || key(1).hash(&id) != key(2).hash(&id))
+            shard(of).hash(id.as_bytes()) == key(1).hash(id.as_bytes())
+                && (id.as_bytes().is_empty() || key(1).hash(id.as_bytes()) != key(2).hash(id.as_bytes()))
         }
     }
 
@@ -221,7 +220,7 @@ mod tests {
         let mut counts = [0; 4];
         for n in 0..4000u64 {
             let id = ConnectionId::from(n.to_be_bytes());
-            counts[(key(1).hash(&id) % 4) as usize] += 1;
+            counts[(key(1).hash(id.as_bytes()) % 4) as usize] += 1;
         }
         assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
     }

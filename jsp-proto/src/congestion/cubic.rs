@@ -58,8 +58,16 @@ struct State {
     w_max: u64,
     /// The window before the last reduction: Reno's growth is compared with CUBIC's up to there.
     prior: u64,
-    hystart: HyStart,
-    avoidance: Option<Avoidance>,
+    growth: Growth,
+}
+
+/// How the window grows.
+#[derive(Clone, Copy, Debug)]
+enum Growth {
+    SlowStart(HyStart),
+    /// Congestion avoidance, of which no epoch has begun.
+    Reduced,
+    Avoidance(Avoidance),
 }
 
 /// An epoch of congestion avoidance.
@@ -83,8 +91,7 @@ impl Cubic {
                 threshold: u64::MAX,
                 w_max: 0,
                 prior: 0,
-                hystart: HyStart::new(),
-                avoidance: None,
+                growth: Growth::SlowStart(HyStart::new()),
             },
             recovery_start: None,
             undo: None,
@@ -109,7 +116,8 @@ impl Cubic {
 
     fn slow_start(&mut self, sample: &AckSample) {
         let state = &mut self.state;
-        let phase = state.hystart.on_ack(sample.largest, sample.rtt);
+        let Growth::SlowStart(hystart) = &mut state.growth else { return };
+        let phase = hystart.on_ack(sample.largest, sample.rtt);
         let growth = match phase {
             Phase::SlowStart => sample.acked,
             Phase::Conservative | Phase::Done => sample.acked / GROWTH_DIVISOR,
@@ -123,12 +131,15 @@ impl Cubic {
     fn avoid(&mut self, sample: &AckSample, rtt: &Rtt) {
         let mtu = u64::from(self.mtu);
         let state = &mut self.state;
-        let epoch = state.avoidance.get_or_insert_with(|| Avoidance {
-            curve: Curve::new(sample.now, state.window, state.w_max, mtu),
-            reno: state.window,
-            credit: 0,
-            reno_credit: 0,
-        });
+        if !matches!(state.growth, Growth::Avoidance(_)) {
+            state.growth = Growth::Avoidance(Avoidance {
+                curve: Curve::new(sample.now, state.window, state.w_max, mtu),
+                reno: state.window,
+                credit: 0,
+                reno_credit: 0,
+            });
+        }
+        let Growth::Avoidance(epoch) = &mut state.growth else { return };
         // Section 4.3: once past the window of the last event, Reno's own pace.
         let (gain, share) = if epoch.reno >= state.prior { (1, 1) } else { ALPHA };
         let grown = grow(&mut epoch.reno_credit, mtu * gain / share, sample.acked, state.window);
@@ -156,13 +167,15 @@ fn grow(credit: &mut u64, by: u64, acked: u64, window: u64) -> u64 {
 
 impl Controller for Cubic {
     fn on_sent(&mut self, now: Time, bytes: u64, number: PacketNumber, in_flight: u64) {
-        self.state.hystart.on_sent(number);
+        if let Growth::SlowStart(hystart) = &mut self.state.growth {
+            hystart.on_sent(number);
+        }
         if in_flight > bytes {
             return;
         }
         // Nothing was in flight: section 5.8 excludes the pause, unless that has begun already.
-        if let (Some(since), None, Some(epoch)) =
-            (self.idle_since.take(), self.unused_since, &mut self.state.avoidance)
+        if let (Some(since), None, Growth::Avoidance(epoch)) =
+            (self.idle_since.take(), self.unused_since, &mut self.state.growth)
         {
             epoch.curve.shift(now - since);
         }
@@ -178,7 +191,9 @@ impl Controller for Cubic {
             self.unused_since.get_or_insert(sample.now);
             return;
         }
-        if let (Some(since), Some(epoch)) = (self.unused_since.take(), &mut self.state.avoidance) {
+        if let (Some(since), Growth::Avoidance(epoch)) =
+            (self.unused_since.take(), &mut self.state.growth)
+        {
             epoch.curve.shift(sample.now - since);
         }
         if self.in_slow_start() {
@@ -205,7 +220,7 @@ impl Controller for Cubic {
             state.prior = state.window;
             state.window = (state.window / BETA.1 * BETA.0).max(floor);
             state.threshold = state.window;
-            state.avoidance = None;
+            state.growth = Growth::Reduced;
             self.unused_since = None;
         }
         if event.persistent {
@@ -213,8 +228,7 @@ impl Controller for Cubic {
             self.undo = None;
             self.recovery_start = None;
             self.state.window = floor;
-            self.state.avoidance = None;
-            self.state.hystart = HyStart::new();
+            self.state.growth = Growth::SlowStart(HyStart::new());
         }
     }
 

@@ -1,10 +1,11 @@
 //! Which connections exist: a slot each, found by the index in their connection IDs.
 
-use crate::cid::MAX_SLOTS;
+use crate::cid::{CidKey, MAX_SLOTS};
 use crate::ids::ConnectionHandle;
 use alloc::collections::{BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -16,15 +17,33 @@ struct Slot {
 /// The slots of an endpoint. A slot's generation changes with each use, so that an ID of a connection
 /// that is gone leads nowhere. The slot that was freed first is used first: that makes 65,536
 /// uses of one slot, after which a generation returns, take as long as possible.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slots {
     all: Vec<Slot>,
     free: VecDeque<u32>,
-    /// Connections by peer, for stateless resets, which name no connection.
-    peers: BTreeSet<(SocketAddr, u32)>,
+    /// Connections by a hash of their peer's address, for stateless resets, which name no connection. Few bytes,
+    /// and no set of addresses can be made to collide: the hash has a key.
+    peers: BTreeSet<(u32, u32)>,
+    key: Arc<CidKey>,
 }
 
 impl Slots {
+    /// No connections yet. `key` hashes addresses.
+    pub(super) const fn new(key: Arc<CidKey>) -> Self {
+        Self { all: Vec::new(), free: VecDeque::new(), peers: BTreeSet::new(), key }
+    }
+
+    fn hash(&self, remote: SocketAddr) -> u32 {
+        let mut bytes = [0; 18];
+        let [ip @ .., high, low] = &mut bytes;
+        *ip = match remote.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().octets(),
+            IpAddr::V6(ip) => ip.octets(),
+        };
+        [*high, *low] = remote.port().to_be_bytes();
+        self.key.hash(&bytes)
+    }
+
     /// How many are in use.
     pub(super) fn len(&self) -> usize {
         self.all.len() - self.free.len()
@@ -41,9 +60,9 @@ impl Slots {
             self.all.push(Slot::default());
             (self.all.len() - 1) as u32
         };
+        self.peers.insert((self.hash(remote), index));
         let slot = self.all.get_mut(index as usize)?;
         slot.remote = Some(remote);
-        self.peers.insert((remote, index));
         Some(ConnectionHandle { index, generation: slot.generation })
     }
 
@@ -53,10 +72,10 @@ impl Slots {
             return;
         }
         let Some(slot) = self.all.get_mut(handle.index as usize) else { return };
-        if let Some(remote) = slot.remote.take() {
-            self.peers.remove(&(remote, handle.index));
-        }
         slot.generation = slot.generation.wrapping_add(1);
+        if let Some(remote) = slot.remote.take() {
+            self.peers.remove(&(self.hash(remote), handle.index));
+        }
         self.free.push_back(handle.index);
     }
 
@@ -72,16 +91,26 @@ impl Slots {
         &self,
         remote: SocketAddr,
     ) -> impl Iterator<Item = ConnectionHandle> + '_ {
-        self.peers.range((remote, 0)..=(remote, u32::MAX)).filter_map(|&(_, index)| {
-            let generation = self.all.get(index as usize)?.generation;
-            Some(ConnectionHandle { index, generation })
+        let hash = self.hash(remote);
+        self.peers.range((hash, 0)..=(hash, u32::MAX)).filter_map(move |&(_, index)| {
+            let slot = self.all.get(index as usize)?;
+            let generation = slot.generation;
+            (slot.remote == Some(remote)).then_some(ConnectionHandle { index, generation })
         })
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "rustcrypto"))]
 mod tests {
     use super::*;
+    use crate::crypto::Secret;
+    use crate::crypto::rustcrypto::RustCrypto;
+    use crate::ids::ShardIndex;
+
+    fn slots() -> Slots {
+        let key = CidKey::new(&RustCrypto, &Secret::new([1; 32]), ShardIndex(0));
+        Slots::new(Arc::new(key))
+    }
 
     fn address(port: u16) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], port))
@@ -89,7 +118,7 @@ mod tests {
 
     #[test]
     fn an_old_handle_does_not_reach_the_slots_next_connection() {
-        let mut slots = Slots::default();
+        let mut slots = slots();
         let old = slots.take(address(1), 1).unwrap();
         assert!(slots.take(address(2), 1).is_none());
         slots.free(old);
@@ -102,11 +131,14 @@ mod tests {
 
     #[test]
     fn connections_are_found_by_their_peer() {
-        let mut slots = Slots::default();
+        let mut slots = slots();
         let handles: Vec<_> = [1, 2, 1].map(|port| slots.take(address(port), 9).unwrap()).into();
         let found: Vec<_> = slots.with_peer(address(1)).collect();
         assert_eq!(found, [handles[0], handles[2]]);
         slots.free(handles[0]);
         assert_eq!(slots.with_peer(address(1)).count(), 1);
+        // A hash that another address happens to have.
+        slots.peers.insert((slots.hash(address(2)), handles[2].index));
+        assert_eq!(slots.with_peer(address(2)).collect::<Vec<_>>(), [handles[1]]);
     }
 }

@@ -63,7 +63,7 @@ impl Steering {
             return None;
         }
         let count = u32::from(self.shard.count().get());
-        let to = ShardIndex((self.key.hash(&dcid) % count) as u8);
+        let to = ShardIndex((self.key.hash(dcid.as_bytes()) % count) as u8);
         (to != self.shard.index()).then_some(to)
     }
 
