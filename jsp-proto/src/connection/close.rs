@@ -29,6 +29,7 @@ impl Connection {
     }
 
     /// Ends the connection because of a fault.
+    #[cold]
     pub(super) fn fail(&mut self, now: Time, error: TransportError) {
         self.begin_closing(now, Farewell::Transport(error), CloseReason::LocalError(error));
     }

@@ -35,33 +35,46 @@ impl Connection {
     ) {
         let now = self.clock(now);
         let segment = segment.max(1);
-        if meta.remote == self.path.remote() {
-            self.handle_batch(now, meta, bytes, segment);
+        if meta.remote == self.path.remote() && self.phase != Phase::Drained {
+            let mut batch = Batch::new(now, meta);
+            if bytes.len() <= segment {
+                self.path.on_received(bytes.len(), usize::from(!bytes.is_empty()));
+                self.handle_one(&mut batch, bytes, None);
+            } else {
+                self.path.on_received(bytes.len(), bytes.len().div_ceil(segment));
+                self.handle_train(&mut batch, bytes, segment);
+            }
+            self.settle(&batch);
         }
-        // A sample of the round-trip time may shorten the probe timeout so far that it is over.
-        if self.next_timeout().is_some_and(|at| at <= now) {
+        if self.hangs_on_pto() && self.next_timeout().is_some_and(|at| at <= now) {
             self.handle_timeout(now);
         }
     }
 
-    fn handle_batch(&mut self, now: Time, meta: &Received, bytes: &mut [u8], segment: usize) {
-        let mut batch = Batch::new(now, meta);
-        if self.phase != Phase::Drained {
-            self.path.on_received(bytes.len(), bytes.len().div_ceil(segment));
-        }
+    /// Takes several datagrams, of `segment` bytes each.
+    fn handle_train(&mut self, batch: &mut Batch<'_>, bytes: &mut [u8], segment: usize) {
         for group in bytes.chunks_mut(segment.saturating_mul(GROUP)) {
             let keys = self.spaces.data_keys.as_ref();
             let masks = keys.map_or(Masks::NONE, |keys| Masks::new(keys, group, segment));
             for (index, datagram) in group.chunks_mut(segment).enumerate() {
                 if self.phase == Phase::Drained {
-                    break;
+                    return;
                 }
-                if let Err(error) = self.handle_datagram(&mut batch, datagram, masks.get(index)) {
-                    self.fail(now, error);
-                }
+                self.handle_one(batch, datagram, masks.get(index));
             }
         }
-        self.settle(&batch);
+    }
+
+    #[inline]
+    fn handle_one(
+        &mut self,
+        batch: &mut Batch<'_>,
+        datagram: &mut [u8],
+        mask: Option<HeaderMask>,
+    ) {
+        if let Err(error) = self.handle_datagram(batch, datagram, mask) {
+            self.fail(batch.now, error);
+        }
     }
 
     /// Does what a batch's packets ask for once.

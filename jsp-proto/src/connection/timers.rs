@@ -123,6 +123,14 @@ impl Connection {
         self.recovery.timeout(self.path.rtt(), &self.timer_context())
     }
 
+    /// Whether a sample of the round-trip time, or what a datagram lets out, may shorten a timer so far that it is
+    /// over. It does not where nothing is under way whose acknowledgement, or whose keys, are waited for.
+    pub(super) fn hangs_on_pto(&self) -> bool {
+        !self.confirmed
+            || self.recovery.ack_eliciting_in_flight(Space::Data)
+            || self.spaces.data_keys.as_ref().is_some_and(|keys| keys.holds_spares())
+    }
+
     /// The probe timeout of application data.
     pub(super) fn pto(&self) -> Duration {
         self.recovery.pto(self.path.rtt(), self.peer_ack_delay())

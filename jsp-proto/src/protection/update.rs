@@ -347,6 +347,11 @@ impl DataKeys {
         }
     }
 
+    /// Whether there are keys for [`expire`](Self::expire) to drop, once it is time.
+    pub const fn holds_spares(&self) -> bool {
+        self.previous.is_some() || self.next.is_some()
+    }
+
     /// When [`expire`](Self::expire) has something to do.
     pub fn next_timeout(&self, pto: Duration) -> Option<Time> {
         let next = self.next.as_ref().map(|next| &next.spare);
