@@ -78,6 +78,19 @@ pub fn nanos(d: Duration) -> u64 {
     u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// The rate of `bytes` in `nanos` nanoseconds, in bytes per second; `None` if that is no time.
+pub fn per_second(bytes: u64, nanos: u64) -> Option<u64> {
+    const SECOND: u64 = 1_000_000_000;
+    match bytes.checked_mul(SECOND) {
+        Some(product) => product.checked_div(nanos),
+        // Beyond 18 GB.
+        None => {
+            let rate = (u128::from(bytes) * u128::from(SECOND)).checked_div(nanos.into())?;
+            Some(u64::try_from(rate).unwrap_or(u64::MAX))
+        }
+    }
+}
+
 /// A wall-clock reading, for what outlives a process: milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WallClock(u64);
@@ -102,6 +115,14 @@ mod tests {
     fn a_clock_that_runs_back_gives_a_zero_difference() {
         assert_eq!(Time::from_nanos(5) - Time::from_nanos(9), Duration::ZERO);
         assert_eq!(Time::from_nanos(5) - Duration::from_nanos(9), Time::ZERO);
+    }
+
+    #[test]
+    fn rates_are_exact_and_bounded_whatever_the_numbers() {
+        assert_eq!(per_second(3, 2_000_000_000), Some(1));
+        assert_eq!(per_second(1 << 40, 1 << 40), Some(1_000_000_000));
+        assert_eq!(per_second(u64::MAX, 1), Some(u64::MAX));
+        assert_eq!((per_second(1, 0), per_second(u64::MAX, 0)), (None, None));
     }
 
     #[test]

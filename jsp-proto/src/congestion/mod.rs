@@ -14,7 +14,7 @@ pub use cubic::{Cubic, CubicFactory};
 use crate::ids::PacketNumber;
 use crate::record::{AckSample, CongestionEvent};
 use crate::rtt::Rtt;
-use crate::time::{Time, nanos};
+use crate::time::{Time, nanos, per_second};
 use alloc::boxed::Box;
 use core::fmt::Debug;
 
@@ -75,7 +75,6 @@ fn rate_of(window: u64, gain: u64, rtt: &Rtt) -> Option<u64> {
     if !rtt.is_sampled() {
         return None;
     }
-    let interval = u128::from(nanos(rtt.smoothed()).max(1)) * 4;
-    let bytes = u128::from(window) * u128::from(gain) * 1_000_000_000;
-    Some(u64::try_from(bytes / interval).unwrap_or(u64::MAX))
+    let interval = nanos(rtt.smoothed()).clamp(1, u64::MAX / 4) * 4;
+    per_second(window.saturating_mul(gain), interval)
 }

@@ -9,7 +9,7 @@ use crate::ids::{PacketNumber, Side, Space, StreamId};
 use crate::path::AckFrequency;
 use crate::planted::{self, Bug};
 use crate::record::SentFrame;
-use crate::recovery::Sink;
+use crate::recovery::{AckReport, Sink};
 use crate::stream::Streams;
 use crate::time::Time;
 use crate::wire::frame::{AckFrame, Frame, StreamFrame};
@@ -98,7 +98,8 @@ impl Connection {
         self.streams.on_stream(now, self.path.rtt().smoothed(), frame)
     }
 
-    fn on_ack(
+    /// ACK, and ACK_ECN.
+    pub(super) fn on_ack(
         &mut self,
         now: Time,
         space: Space,
@@ -107,7 +108,8 @@ impl Connection {
         self.counts.acks_received += 1;
         let max_ack_delay = self.peer_ack_delay();
         let ((recovery, rtt), mut fates) = self.fates();
-        let report = recovery.on_ack(now, space, ack, rtt, max_ack_delay, &mut fates)?;
+        let mut report = AckReport::default();
+        recovery.on_ack(now, space, ack, rtt, max_ack_delay, &mut fates, &mut report)?;
         self.peer_validated |= self.side == Side::Client && space == Space::Handshake;
         if space == Space::Data
             && let Some(keys) = &mut self.spaces.data_keys

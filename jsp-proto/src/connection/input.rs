@@ -12,7 +12,7 @@ use crate::record::Received;
 use crate::recovery::Arrivals;
 use crate::time::Time;
 use crate::wire::Reader;
-use crate::wire::frame::kind::STREAM;
+use crate::wire::frame::kind::{ACK, ACK_ECN, STREAM};
 use crate::wire::frame::{Frames, RESET_TOKEN_LEN};
 use crate::wire::header::{Kind, LONG, Packet, Protected, SHORT_NUMBER_AT, short_destination};
 use crate::wire::permission::permitted;
@@ -66,12 +66,7 @@ impl Connection {
     }
 
     #[inline]
-    fn handle_one(
-        &mut self,
-        batch: &mut Batch<'_>,
-        datagram: &mut [u8],
-        mask: Option<HeaderMask>,
-    ) {
+    fn handle_one(&mut self, batch: &mut Batch<'_>, datagram: &mut [u8], mask: Option<HeaderMask>) {
         if let Err(error) = self.handle_datagram(batch, datagram, mask) {
             self.fail(batch.now, error);
         }
@@ -378,26 +373,41 @@ impl Connection {
         let mut ack_eliciting = false;
         let mut frames = Frames::new(payload);
         while let Some(kind) = frames.peek() {
-            // Either side may send STREAM frames in Data packets, and in no others.
+            // Either side may send STREAM frames in Data packets, and in no others; ACKs in all.
             if space == Space::Data && kind & STREAM != 0 {
                 let frame = frames.next_stream()?;
                 self.on_stream(now, &frame).map_err(|error| error.in_frame(kind))?;
                 ack_eliciting = true;
-                continue;
-            }
-            let Some(frame) = frames.next() else { break };
-            let (_, frame) = frame?;
-            if !permitted(kind, space, self.side.peer()) {
-                let error = TransportError::new(Code::PROTOCOL_VIOLATION, "frame not allowed here");
-                return Err(error.in_frame(kind));
-            }
-            ack_eliciting |= frame.is_ack_eliciting();
-            self.on_frame(now, space, &frame).map_err(|error| error.in_frame(kind))?;
-            if !self.phase.is_open() {
-                return Ok(None);
+            } else if kind == ACK || kind == ACK_ECN {
+                let frame = frames.next_ack()?;
+                self.on_ack(now, space, &frame).map_err(|error| error.in_frame(kind))?;
+            } else {
+                ack_eliciting |= self.on_other_frame(now, space, kind, &mut frames)?;
+                if !self.phase.is_open() {
+                    return Ok(None);
+                }
             }
         }
         Ok(Some(ack_eliciting))
+    }
+
+    /// Takes the next of `frames`, which is one of those that few packets hold; tells whether it is ack-eliciting.
+    #[inline(never)]
+    fn on_other_frame(
+        &mut self,
+        now: Time,
+        space: Space,
+        kind: u8,
+        frames: &mut Frames<'_>,
+    ) -> Result<bool, TransportError> {
+        let Some(frame) = frames.next() else { return Ok(false) };
+        let (_, frame) = frame?;
+        if !permitted(kind, space, self.side.peer()) {
+            let error = TransportError::new(Code::PROTOCOL_VIOLATION, "frame not allowed here");
+            return Err(error.in_frame(kind));
+        }
+        self.on_frame(now, space, &frame).map_err(|error| error.in_frame(kind))?;
+        Ok(frame.is_ack_eliciting())
     }
 
     /// What an authentic packet of the handshake proves, whatever it holds.

@@ -292,8 +292,7 @@ impl Path {
     pub fn on_ack(&mut self, now: Time, space: Space, report: &AckReport, in_flight: u64) {
         self.counts.acked_packets += u64::from(report.packets);
         if let Some(size) = report.mtu_probe {
-            self.mtud.on_acked(size);
-            self.spread_mtu();
+            self.on_mtu_probe_acked(size);
         }
         self.mtud.on_data_acked(report.largest_size);
         let largest = report.largest_size.max(report.mtu_probe.unwrap_or(0));
@@ -310,18 +309,11 @@ impl Path {
             self.controller.on_spurious(now);
         }
         if self.ecn.on_ack(space, &report.ecn) {
-            let (lost, sent) = (0, report.ecn.sent);
-            let persistent = false;
-            self.on_congestion(&CongestionEvent {
-                now,
-                sent,
-                lost,
-                in_flight,
-                persistent,
-                ecn: true,
-            });
+            self.on_marked(now, report.ecn.sent, in_flight);
         }
-        self.on_losses(&report.losses);
+        if !report.losses.is_empty() {
+            self.on_losses(&report.losses);
+        }
         self.pacer.set_rate(now, self.controller.pacing_rate(&self.rtt));
     }
 
@@ -334,6 +326,20 @@ impl Path {
         self.pacer.set_rate(now, self.controller.pacing_rate(&self.rtt));
     }
 
+    #[cold]
+    fn on_mtu_probe_acked(&mut self, size: u16) {
+        self.mtud.on_acked(size);
+        self.spread_mtu();
+    }
+
+    /// The network marked packets; the newest that is acknowledged was sent at `sent`.
+    #[cold]
+    fn on_marked(&mut self, now: Time, sent: Time, in_flight: u64) {
+        let (lost, persistent, ecn) = (0, false, true);
+        self.on_congestion(&CongestionEvent { now, sent, lost, in_flight, persistent, ecn });
+    }
+
+    #[cold]
     fn on_losses(&mut self, losses: &LossReport) {
         self.counts.lost_packets += u64::from(losses.packets);
         self.counts.lost_bytes += losses.bytes;

@@ -148,9 +148,8 @@ impl Link {
                     panic!("an ACK that was written does not parse");
                 };
                 let zero = Duration::ZERO;
-                let report = recovery
-                    .on_ack(now, Space::Data, &ack, path.measures().0, zero, &mut told)
-                    .unwrap();
+                let (mut report, rtt) = (AckReport::default(), path.measures().0);
+                recovery.on_ack(now, Space::Data, &ack, rtt, zero, &mut told, &mut report).unwrap();
                 path.on_ack(now, Space::Data, &report, recovery.in_flight());
             } else if timer == Some(next) {
                 let report = recovery.on_timeout(now, path.rtt(), &context, &mut told);

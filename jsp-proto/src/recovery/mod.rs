@@ -184,9 +184,14 @@ impl Recovery {
         self.last_activity = packet.time;
     }
 
-    /// Takes an ACK frame of `space`. `max_ack_delay` is what the peer promised for the Data space.
+    /// Takes an ACK frame of `space`, and tells in `report`, which was empty, what it brought. `max_ack_delay` is
+    /// what the peer promised for the Data space.
     ///
     /// Fails with `PROTOCOL_VIOLATION` if the frame acknowledges a packet that was never sent.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a report that is large, for each packet, stays where it is read"
+    )]
     pub fn on_ack(
         &mut self,
         now: Time,
@@ -195,7 +200,8 @@ impl Recovery {
         rtt: &mut Rtt,
         max_ack_delay: Duration,
         sink: &mut impl Sink,
-    ) -> Result<AckReport, TransportError> {
+        report: &mut AckReport,
+    ) -> Result<(), TransportError> {
         let never_sent = |_| {
             let reason = "a packet was acknowledged that was never sent";
             TransportError::new(Code::PROTOCOL_VIOLATION, reason).in_frame(kind::ACK)
@@ -235,20 +241,17 @@ impl Recovery {
         }
         outcome.map_err(never_sent)?;
         let is_newest = prior_largest.is_none_or(|largest| ack.largest > largest);
-        let mut report = AckReport {
-            packets: gathered.packets,
-            largest_size: gathered.largest_size,
-            mtu_probe: gathered.mtu_probe,
-            spurious: gathered.spurious,
-            ecn: EcnReport {
-                counts: ack.ecn,
-                newly_acked: gathered.ect0,
-                is_newest,
-                sent: gathered.newest.map_or(Time::ZERO, |(_, sent)| sent.time),
-            },
-            ..AckReport::default()
+        report.packets = gathered.packets;
+        report.largest_size = gathered.largest_size;
+        report.mtu_probe = gathered.mtu_probe;
+        report.spurious = gathered.spurious;
+        report.ecn = EcnReport {
+            counts: ack.ecn,
+            newly_acked: gathered.ect0,
+            is_newest,
+            sent: gathered.newest.map_or(Time::ZERO, |(_, sent)| sent.time),
         };
-        let Some((largest, newest)) = gathered.newest else { return Ok(report) };
+        let Some((largest, newest)) = gathered.newest else { return Ok(()) };
         state.largest_acked = state.largest_acked.max(Some(ack.largest));
 
         let mut sampled = None;
@@ -269,7 +272,9 @@ impl Recovery {
         }
         let mut tally = Tally::default();
         self.detect(now, space, rtt, max_ack_delay, sink, &mut tally);
-        report.losses = tally.report(now, self.in_flight);
+        if !tally.is_empty() {
+            report.losses = tally.report(now, self.in_flight);
+        }
         report.sample = (gathered.bytes > 0).then_some(AckSample {
             now,
             acked: gathered.bytes,
@@ -281,7 +286,7 @@ impl Recovery {
             delivery_rate: rate.rate,
             app_limited: rate.app_limited,
         });
-        Ok(report)
+        Ok(())
     }
 
     /// Declares lost what is (see `loss.rs`) and forgets what is done with.
@@ -295,20 +300,37 @@ impl Recovery {
         tally: &mut Tally,
     ) {
         let state = &mut self.spaces[space.index()];
-        let delay = self.reordering.loss_delay(rtt);
         // A packet that comes a probe timeout after it was given up says nothing of reordering.
-        let keep = delay + rtt.pto_base() + max_ack_delay;
-        state.ring.prune(now - keep, state.largest_acked);
+        let reordering = &self.reordering;
+        let forget = || now - (reordering.loss_delay(rtt) + rtt.pto_base() + max_ack_delay);
+        state.ring.prune(state.largest_acked, forget);
         if state.ring.is_full() {
-            state.ring.prune(FOR_GOOD, state.largest_acked);
+            state.ring.prune(state.largest_acked, || FOR_GOOD);
         }
         state.loss_time = None;
+        if state.is_overtaken() {
+            self.find_lost(now, space, rtt, max_ack_delay, sink, tally);
+        }
+    }
+
+    /// The same, where an outstanding packet was overtaken by one that is acknowledged.
+    fn find_lost(
+        &mut self,
+        now: Time,
+        space: Space,
+        rtt: &Rtt,
+        max_ack_delay: Duration,
+        sink: &mut impl Sink,
+        tally: &mut Tally,
+    ) {
+        let state = &mut self.spaces[space.index()];
+        let delay = self.reordering.loss_delay(rtt);
         loop {
             let (found, passed_acked) = state.ring.oldest_outstanding();
             if passed_acked {
                 state.run.on_acked();
             }
-            let Some((number, sent)) = found else { break };
+            let Some((number, sent)) = found.map(|(number, sent)| (number, *sent)) else { break };
             // Beyond its capacity the ring gives up its oldest packet.
             let must_go = state.ring.is_full();
             let Some(largest) = state.largest_acked.filter(|largest| largest.0 > number || must_go)
@@ -335,7 +357,7 @@ impl Recovery {
                 tally.persistent |= state.run.on_lost(sent.time, self.sampled, rtt, max_ack_delay);
             }
             if must_go {
-                state.ring.prune(FOR_GOOD, state.largest_acked);
+                state.ring.prune(state.largest_acked, || FOR_GOOD);
             }
         }
     }
@@ -546,6 +568,10 @@ struct Tally {
 }
 
 impl Tally {
+    fn is_empty(&self) -> bool {
+        self.report.is_empty()
+    }
+
     fn add(&mut self, sent: &Sent) {
         if sent.mtu_probe {
             self.report.mtu_probe = Some(sent.size);

@@ -5,7 +5,7 @@
 //! the acknowledging interval counts, so that neither a burst sent nor a burst of ACKs inflates it.
 
 use super::ring::{Sent, Snapshot};
-use crate::time::{Duration, Time, nanos};
+use crate::time::{Duration, Time, nanos, per_second};
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -64,16 +64,13 @@ impl DeliveryRate {
     pub(super) fn sample(&mut self, now: Time, newest: &Sent, min_rtt: Duration) -> RateSample {
         let since = newest.snapshot;
         let sending = since.since_first_sent();
-        let acknowledging = (now - newest.time) + since.since_delivered();
+        let acknowledging = nanos(now - newest.time) + since.since_delivered();
         self.first_sent = newest.time;
         let interval = sending.max(acknowledging);
         let delivered = self.delivered.saturating_sub(since.delivered());
         // A faster round trip than any other says that the clock, not the path, was coarse.
-        let valid = interval >= min_rtt && !interval.is_zero();
-        let rate = valid.then(|| {
-            let rate = u128::from(delivered) * 1_000_000_000 / u128::from(nanos(interval));
-            u64::try_from(rate).unwrap_or(u64::MAX)
-        });
+        let valid = interval >= nanos(min_rtt);
+        let rate = if valid { per_second(delivered, interval) } else { None };
         RateSample { rate, app_limited: since.app_limited() }
     }
 }

@@ -44,6 +44,13 @@ pub struct LossReport {
     pub mtu_probe: Option<u16>,
 }
 
+impl LossReport {
+    /// Whether nothing was lost.
+    pub const fn is_empty(&self) -> bool {
+        self.packets == 0 && self.mtu_probe.is_none()
+    }
+}
+
 /// What one ACK frame brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AckReport {

@@ -81,14 +81,14 @@ impl Snapshot {
         self.delivered & 1 == 1
     }
 
-    /// How long before the packet was sent the last delivery took place.
-    pub(super) fn since_delivered(&self) -> Duration {
-        Duration::from_nanos(u64::from(self.ages[0]) << Self::SHIFT)
+    /// How long before the packet was sent the last delivery took place, in nanoseconds.
+    pub(super) fn since_delivered(&self) -> u64 {
+        u64::from(self.ages[0]) << Self::SHIFT
     }
 
-    /// How long before the packet was sent the first packet of its flight was sent.
-    pub(super) fn since_first_sent(&self) -> Duration {
-        Duration::from_nanos(u64::from(self.ages[1]) << Self::SHIFT)
+    /// How long before the packet was sent the first packet of its flight was sent, in nanoseconds.
+    pub(super) fn since_first_sent(&self) -> u64 {
+        u64::from(self.ages[1]) << Self::SHIFT
     }
 }
 
@@ -284,20 +284,28 @@ impl Ring {
 
     /// The outstanding packet with the smallest number, and whether an acknowledged one was passed
     /// on the way to it since the last call.
-    pub(super) fn oldest_outstanding(&mut self) -> (Option<(u64, Sent)>, bool) {
+    pub(super) fn oldest_outstanding(&mut self) -> (Option<(u64, &Sent)>, bool) {
+        let passed_acked = self.find_oldest();
+        match self.slot(self.oldest) {
+            Some(Slot::Sent(sent)) => (Some((self.oldest, sent)), passed_acked),
+            _ => (None, passed_acked),
+        }
+    }
+
+    /// Moves the cursor on to the oldest outstanding packet, or behind the newest. Returns whether an acknowledged one
+    /// was passed.
+    fn find_oldest(&mut self) -> bool {
         let mut passed_acked = false;
         self.oldest = self.oldest.max(self.base);
         while let Some(slot) = self.slot(self.oldest) {
             match slot {
-                Slot::Sent(sent) if sent.fate == Fate::Outstanding => {
-                    return (Some((self.oldest, *sent)), passed_acked);
-                }
+                Slot::Sent(sent) if sent.fate == Fate::Outstanding => break,
                 Slot::Acked { .. } => passed_acked = true,
                 Slot::Sent(_) | Slot::Skipped => {}
             }
             self.oldest += 1;
         }
-        (None, passed_acked)
+        passed_acked
     }
 
     /// Gives `number` up; its frames count as told to be lost.
@@ -330,15 +338,19 @@ impl Ring {
     /// Forgets packets at the front that have nothing more to tell: acknowledged ones, those given
     /// up that were sent before `forget`, and skipped ones below `largest_acked`. An ACK that comes
     /// for a forgotten number is ignored.
-    pub(super) fn prune(&mut self, forget: Time, largest_acked: Option<PacketNumber>) {
+    pub(super) fn prune(
+        &mut self,
+        largest_acked: Option<PacketNumber>,
+        mut forget: impl FnMut() -> Time,
+    ) {
         let done = |(number, slot): &(u64, &Slot)| match slot {
             Slot::Acked { .. } => true,
             Slot::Skipped => largest_acked.is_some_and(|largest| largest.0 > *number),
-            Slot::Sent(sent) => sent.fate != Fate::Outstanding && sent.time < forget,
+            Slot::Sent(sent) => sent.fate != Fate::Outstanding && sent.time < forget(),
         };
         let count = (self.base..).zip(&self.slots).take_while(done).count();
         if count > 0 {
-            self.slots.drain(..count);
+            drop_front(&mut self.slots, count);
             self.base += count as u64;
             self.drop_frames();
         }
@@ -413,7 +425,7 @@ impl Ring {
             None => self.frames.len(),
         };
         let dead = dead.min(self.frames.len());
-        self.frames.drain(..dead);
+        drop_front(&mut self.frames, dead);
         self.frames_base = self.frames_base.wrapping_add(dead as u32);
     }
 
@@ -425,6 +437,17 @@ impl Ring {
     #[inline]
     fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
         self.slots.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
+    }
+}
+
+/// Takes `count` items off the front: nearly always all of them, or one.
+fn drop_front<T>(items: &mut VecDeque<T>, count: usize) {
+    if count == items.len() {
+        items.clear();
+    } else if count == 1 {
+        items.pop_front();
+    } else {
+        items.drain(..count);
     }
 }
 
@@ -521,7 +544,7 @@ mod tests {
                 left.retain(|number| !range.contains(number));
                 let same = acknowledge(&mut ring, range) == expected;
                 if prune.get(i).copied().unwrap_or(false) {
-                    ring.prune(Time::ZERO, None);
+                    ring.prune(None, || Time::ZERO);
                 }
                 let oldest = ring.oldest_outstanding().0.map(|(number, _)| number);
                 same && oldest == left.first().copied()
@@ -534,7 +557,7 @@ mod tests {
             acks.iter().filter(|&&n| seen.insert(n)).all(|&n| {
                 let number = u64::from(n);
                 let frames = frames_of_acked(&mut ring, number);
-                ring.prune(Time::ZERO, None);
+                ring.prune(None, || Time::ZERO);
                 frames == [SentFrame::MaxData, SentFrame::NewConnectionId(number)]
             })
         }
@@ -570,7 +593,7 @@ mod tests {
         for number in 100..100_000 {
             push(&mut ring, number);
             acknowledge(&mut ring, number - 100..=number - 100);
-            ring.prune(Time::ZERO, None);
+            ring.prune(None, || Time::ZERO);
         }
         // One more than the window while a packet is sent and the oldest not yet acknowledged.
         assert_eq!((ring.slots.capacity(), ring.frames.capacity()), capacity);
@@ -582,10 +605,10 @@ mod tests {
         let mut ring = Ring::default();
         push(&mut ring, 1);
         assert_eq!(ring.acknowledge(0, 0, |_, _, _| ()), Err(NeverSent));
-        ring.prune(Time::ZERO, None);
+        ring.prune(None, || Time::ZERO);
         assert_eq!(ring.base, 0);
         acknowledge(&mut ring, 1..=1);
-        ring.prune(Time::ZERO, Some(PacketNumber(1)));
+        ring.prune(Some(PacketNumber(1)), || Time::ZERO);
         assert_eq!((ring.base, ring.frames.len()), (2, 0));
     }
 
@@ -598,7 +621,7 @@ mod tests {
         for number in 0..10 {
             let frames = frames_of_acked(&mut ring, number);
             assert_eq!(frames.last(), Some(&SentFrame::NewConnectionId(number)));
-            ring.prune(Time::ZERO, None);
+            ring.prune(None, || Time::ZERO);
         }
         assert_eq!(ring.frames.len(), 0);
     }

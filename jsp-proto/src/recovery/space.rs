@@ -78,6 +78,17 @@ impl SpaceState {
         PacketNumber(if skip == next { next + 1 } else { next })
     }
 
+    /// Whether the oldest outstanding packet is older than one that was acknowledged, or must go to make room.
+    pub(super) fn is_overtaken(&mut self) -> bool {
+        let (oldest, passed_acked) = self.ring.oldest_outstanding();
+        let oldest = oldest.map(|(number, _)| number);
+        if passed_acked {
+            self.run.on_acked();
+        }
+        let must_go = self.ring.is_full();
+        oldest.zip(self.largest_acked).is_some_and(|(oldest, acked)| acked.0 > oldest || must_go)
+    }
+
     /// Whether the peer should be asked for an acknowledgement, so that it need not be told of the
     /// same packets for ever.
     pub(super) fn ping_due(&self) -> bool {

@@ -89,7 +89,10 @@ impl Bench {
             panic!("an ACK that was written does not parse");
         };
         let delay = self.context.max_ack_delay;
-        self.recovery.on_ack(self.now, space, &ack, &mut self.rtt, delay, &mut self.told)
+        let mut report = AckReport::default();
+        let Self { now, recovery, rtt, told, .. } = self;
+        recovery.on_ack(*now, space, &ack, rtt, delay, told, &mut report)?;
+        Ok(report)
     }
 
     fn ack(&mut self, ranges: &[(u64, u64)]) -> AckReport {

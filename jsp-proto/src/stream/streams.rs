@@ -395,6 +395,9 @@ impl Streams {
 
     /// Tells writers that wait for room, once there is enough to be worth a turn.
     pub(super) fn wake_writers(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let enough = (self.config.send_backlog / 4).max(1) as u64;
         while self.room() >= enough.min(self.capacity())
             && let Some(id) = self.waiting.front()

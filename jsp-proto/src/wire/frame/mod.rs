@@ -181,6 +181,17 @@ impl<'a> Frames<'a> {
         frame.map_err(|Malformed| self.malformed(kind))
     }
 
+    /// The next frame, which is an ACK or an ACK_ECN: what most other packets begin with. Fails if it is none.
+    pub fn next_ack(&mut self) -> Result<AckFrame<'a>, TransportError> {
+        let kind = self.reader.u8().unwrap_or_default();
+        let frame = match kind {
+            kind::ACK | kind::ACK_ECN => AckFrame::decode(kind == kind::ACK_ECN, &mut self.reader),
+            _ => Err(Malformed),
+        };
+        frame.map_err(|Malformed| self.malformed(kind))
+    }
+
+    #[cold]
     fn malformed(&mut self, kind: u8) -> TransportError {
         self.reader.take_rest();
         TransportError::new(Code::FRAME_ENCODING, "frame does not parse").in_frame(kind)
