@@ -81,14 +81,12 @@ pub fn nanos(d: Duration) -> u64 {
 /// The rate of `bytes` in `nanos` nanoseconds, in bytes per second; `None` if that is no time.
 pub fn per_second(bytes: u64, nanos: u64) -> Option<u64> {
     const SECOND: u64 = 1_000_000_000;
-    match bytes.checked_mul(SECOND) {
-        Some(product) => product.checked_div(nanos),
-        // Beyond 18 GB.
-        None => {
-            let rate = (u128::from(bytes) * u128::from(SECOND)).checked_div(nanos.into())?;
-            Some(u64::try_from(rate).unwrap_or(u64::MAX))
-        }
+    if let Some(product) = bytes.checked_mul(SECOND) {
+        return product.checked_div(nanos);
     }
+    // Beyond 18 GB.
+    let rate = (u128::from(bytes) * u128::from(SECOND)).checked_div(nanos.into())?;
+    Some(u64::try_from(rate).unwrap_or(u64::MAX))
 }
 
 /// A wall-clock reading, for what outlives a process: milliseconds since the Unix epoch.

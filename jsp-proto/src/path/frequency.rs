@@ -106,7 +106,12 @@ impl AckFrequency {
         self.flight = flight.max(self.flight - self.flight / 8);
         let Some(min_delay) = self.min_delay else { return };
         let share = if flight.saturating_mul(2) >= window { 8 } else { 4 };
-        let packets = self.flight / u64::from(mtu.max(1)) / share;
+        let share = share * u64::from(mtu.max(1));
+        if self.requests.is_none() && self.flight < MIN_THRESHOLD * share {
+            // Where most paths are most of the time: the usual policy holds, and nothing else was asked for.
+            return;
+        }
+        let packets = self.flight / share;
         let wanted = if packets < MIN_THRESHOLD {
             self.usual
         } else {
