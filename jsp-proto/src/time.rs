@@ -29,8 +29,13 @@ impl Time {
     }
 
     /// The time from `earlier` to `self`; zero if `earlier` is later.
-    pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.nanos_since(earlier))
+    }
+
+    /// The same in nanoseconds: for what counts in them, and is asked with every packet.
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.get().saturating_sub(earlier.0.get())
     }
 }
 
@@ -74,8 +79,8 @@ impl Sub for Time {
 }
 
 /// A duration in nanoseconds, at most `u64::MAX` (584 years).
-pub fn nanos(d: Duration) -> u64 {
-    u64::try_from(d.as_nanos()).unwrap_or(u64::MAX)
+pub const fn nanos(d: Duration) -> u64 {
+    d.as_secs().saturating_mul(1_000_000_000).saturating_add(d.subsec_nanos() as u64)
 }
 
 /// The rate of `bytes` in `nanos` nanoseconds, in bytes per second; `None` if that is no time.

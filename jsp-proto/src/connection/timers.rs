@@ -2,13 +2,25 @@
 
 use super::{Connection, Phase};
 use crate::error::CloseReason;
-use crate::ids::Space;
 use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
 use alloc::vec::Vec;
 
 /// A connection from which nothing was heard for so long gives back what memory it does not need.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// The end of time, which never comes.
+const NEVER: Time = Time::from_nanos(u64::MAX);
+
+/// The earliest of several times: [`NEVER`], if there is none.
+struct Earliest(Time);
+
+impl Earliest {
+    #[inline]
+    fn or(&mut self, at: Option<Time>) {
+        self.0 = self.0.min(at.unwrap_or(NEVER));
+    }
+}
 
 impl Connection {
     /// When [`Self::handle_timeout`] is to be called next, if nothing happens before. It lies in the
@@ -20,16 +32,19 @@ impl Connection {
             Phase::Handshake | Phase::Established => {}
         }
         let pto = self.pto();
-        let deadline = self.handshake_deadline();
-        let keep_alive = self.keep_alive_at();
-        let acks = Space::ALL.into_iter().filter_map(|space| {
-            self.spaces.inbound_ref(space).and_then(|inbound| inbound.acks.timeout())
-        });
-        let keys = self.spaces.data_keys.as_ref().and_then(|keys| keys.next_timeout(pto));
-        let ends = [self.idle.expiry(pto), deadline, keep_alive];
-        let sends = [self.loss_timeout(), self.paced_until];
-        let forgets = [self.tidy_at(), keys];
-        ends.into_iter().chain(sends).chain(forgets).flatten().chain(acks).min()
+        let mut next = Earliest(NEVER);
+        next.or(self.idle.expiry(pto));
+        next.or(self.keep_alive_at());
+        next.or(self.loss_timeout());
+        next.or(self.paced_until);
+        next.or(self.spaces.data.acks.timeout());
+        next.or(self.tidy_at());
+        next.or(self.spaces.data_keys.as_ref().and_then(|keys| keys.next_timeout(pto)));
+        next.or(self.handshake_deadline());
+        for level in [&self.spaces.initial, &self.spaces.handshake] {
+            next.or(level.as_ref().and_then(|level| level.inbound.acks.timeout()));
+        }
+        (next.0 < NEVER).then_some(next.0)
     }
 
     /// Lets time pass to `now`: late calls are safe, early and repeated ones do nothing.
@@ -86,16 +101,21 @@ impl Connection {
     /// into a long silence makes it due at once.
     pub(super) fn tidy(&mut self, now: Time) {
         if self.tidy_at().is_some_and(|at| at <= now) {
-            self.streams.release_memory();
-            self.recovery.trim();
-            self.sent = Vec::new();
-            self.events.shrink();
-            self.rng.rest();
-            if self.confirmed {
-                self.peer_keys = None;
-            }
-            self.untidy = planted::is(Bug::TimeoutInPast);
+            self.give_back();
         }
+    }
+
+    #[cold]
+    fn give_back(&mut self) {
+        self.streams.release_memory();
+        self.recovery.trim();
+        self.sent = Vec::new();
+        self.events.shrink();
+        self.rng.rest();
+        if self.confirmed {
+            self.peer_keys = None;
+        }
+        self.untidy = planted::is(Bug::TimeoutInPast);
     }
 
     /// When a handshake that is not over is given up.

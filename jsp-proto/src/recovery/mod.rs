@@ -364,7 +364,7 @@ impl Recovery {
 
     /// When [`on_timeout`](Self::on_timeout) has something to do.
     pub fn timeout(&self, rtt: &Rtt, context: &TimerContext) -> Option<Time> {
-        let lost = self.spaces.iter().filter_map(|state| state.loss_time).min();
+        let lost = self.spaces.min(|state| state.loss_time);
         lost.or_else(|| self.probe_time(rtt, context).map(|(at, _)| at))
             .or_else(|| self.trim_time())
     }
@@ -431,12 +431,17 @@ impl Recovery {
             let held = if few { context.acks.max_delay } else { Duration::ZERO };
             self.backoff.interval(rtt, held, context.stage)
         };
-        let timed = Space::ALL
-            .into_iter()
-            .filter(|&space| space != Space::Data || context.stage == Stage::Confirmed)
-            .filter(|&space| self.ack_eliciting_in_flight(space))
-            .map(|space| (self.spaces[space.index()].last_eliciting + interval(space), space))
-            .min();
+        let timed = |space: Space| {
+            let state = &self.spaces[space.index()];
+            (state.eliciting > 0).then(|| (state.last_eliciting + interval(space), space))
+        };
+        let data = if context.stage == Stage::Confirmed { timed(Space::Data) } else { None };
+        let timed = if self.spaces.is_alone() {
+            data
+        } else {
+            let handshake = [Space::Initial, Space::Handshake].into_iter().filter_map(timed);
+            handshake.chain(data).min()
+        };
         if timed.is_some() || self.side == Side::Server || context.peer_validated_address {
             return timed;
         }
@@ -476,21 +481,22 @@ impl Recovery {
     /// Gives the memory of sent packets back, if there is much and nothing is in flight: at the time of a timer
     /// of its own, or whenever the connection is found to be idle.
     pub fn trim(&mut self) {
-        if self.is_idle() && self.spaces.iter().any(|state| state.ring.is_large()) {
+        if self.is_idle() && !self.spaces.all(|state| !state.ring.is_large()) {
             self.spaces.iter_mut().for_each(SpaceState::forget);
             self.in_flight = 0;
         }
     }
 
     fn is_idle(&self) -> bool {
-        self.spaces.iter().all(|state| state.eliciting == 0)
+        self.spaces.all(|state| state.eliciting == 0)
     }
 
     /// When memory of an idle connection is given back.
     fn trim_time(&self) -> Option<Time> {
-        let large = self.spaces.iter().any(|state| state.ring.is_large());
-        let last = self.spaces.iter().map(|state| state.last_sent).max()?;
-        (self.is_idle() && large).then(|| last.max(self.last_activity) + TRIM)
+        if !self.is_idle() || self.spaces.all(|state| !state.ring.is_large()) {
+            return None;
+        }
+        Some(self.last_activity + TRIM)
     }
 
     /// Forgets `space`, whose keys are gone (RFC 9002, section 6.4). Nothing of it is owed any more.

@@ -89,8 +89,16 @@ impl Backoff {
     /// The time from the last ack-eliciting packet to the next probe.
     pub(super) fn interval(&self, rtt: &Rtt, max_ack_delay: Duration, stage: Stage) -> Duration {
         let timeout = rtt.pto_base() + max_ack_delay;
+        if self.count == 0 && stage == Stage::Confirmed {
+            return timeout;
+        }
+        self.spaced(timeout, rtt, stage)
+    }
+
+    /// The interval where `timeout` is not simply it.
+    #[cold]
+    fn spaced(&self, timeout: Duration, rtt: &Rtt, stage: Stage) -> Duration {
         match (stage, rtt.is_sampled()) {
-            (Stage::Confirmed, _) if self.count == 0 => return timeout,
             (Stage::Initial | Stage::Handshake, true) if self.count < QUICK => {
                 return timeout.min((rtt.smoothed() * 5 / 4).max(QUICK_FLOOR));
             }

@@ -38,8 +38,8 @@ impl DeliveryRate {
         }
         Snapshot::new(
             self.delivered,
-            now - self.delivered_at,
-            now - self.first_sent,
+            now.nanos_since(self.delivered_at),
+            now.nanos_since(self.first_sent),
             self.app_limited_until != 0,
         )
     }

@@ -19,7 +19,7 @@
 use crate::ids::{Ecn, PacketNumber};
 use crate::planted::{self, Bug};
 use crate::record::{Held, SentFrame, SentPacket};
-use crate::time::{Duration, Time, nanos};
+use crate::time::{Duration, Time};
 use alloc::collections::VecDeque;
 use core::mem;
 use core::ops::RangeInclusive;
@@ -58,13 +58,14 @@ impl Snapshot {
     /// Ages are kept in units of 256 ns: exact to 0.5 % at a round trip of 50 us, at most 18 minutes.
     const SHIFT: u32 = 8;
 
+    /// Times ago in nanoseconds.
     pub(super) fn new(
         delivered: u64,
-        since_delivered: Duration,
-        since_first_sent: Duration,
+        since_delivered: u64,
+        since_first_sent: u64,
         app_limited: bool,
     ) -> Self {
-        let pack = |age| u32::try_from(nanos(age) >> Self::SHIFT).unwrap_or(u32::MAX);
+        let pack = |age: u64| u32::try_from(age >> Self::SHIFT).unwrap_or(u32::MAX);
         Self {
             delivered: delivered << 1 | u64::from(app_limited),
             ages: [pack(since_delivered), pack(since_first_sent)],
@@ -495,7 +496,7 @@ mod tests {
             mtu_probe: false,
             ecn: Ecn::NotEct,
         };
-        let snapshot = Snapshot::new(0, Duration::ZERO, Duration::ZERO, false);
+        let snapshot = Snapshot::new(0, 0, 0, false);
         let frames = [SentFrame::MaxData, SentFrame::NewConnectionId(number)];
         ring.push(PacketNumber(number), &packet, snapshot, &frames);
     }

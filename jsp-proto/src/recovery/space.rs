@@ -25,8 +25,6 @@ pub(super) struct SpaceState {
     pub(super) bytes: u64,
     /// When the newest ack-eliciting packet was sent.
     pub(super) last_eliciting: Time,
-    /// When the newest packet was sent.
-    pub(super) last_sent: Time,
     /// Probes that may still be sent beyond the congestion window.
     pub(super) probes: u8,
     pub(super) run: LossRun,
@@ -52,7 +50,6 @@ impl SpaceState {
             eliciting: 0,
             bytes: 0,
             last_eliciting: Time::ZERO,
-            last_sent: Time::ZERO,
             probes: 0,
             run: LossRun::new(),
             skip: None,
@@ -96,7 +93,6 @@ impl SpaceState {
     }
 
     pub(super) fn on_sent(&mut self, time: Time, size: u16, ack_eliciting: bool) {
-        self.last_sent = time;
         self.bytes += u64::from(size);
         if ack_eliciting {
             self.last_eliciting = time;

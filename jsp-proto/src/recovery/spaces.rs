@@ -26,6 +26,22 @@ impl Spaces {
         self.handshake.iter_mut().flatten().map(|state| &mut **state).chain([&mut self.data])
     }
 
+    /// The smallest of what `of` tells of each state that exists.
+    pub(super) fn min<T: Ord>(&self, of: impl Fn(&SpaceState) -> Option<T>) -> Option<T> {
+        let data = of(&self.data);
+        if self.is_alone() { data } else { self.iter().filter_map(of).min() }
+    }
+
+    /// Whether something holds of each state that exists.
+    pub(super) fn all(&self, holds: impl Fn(&SpaceState) -> bool) -> bool {
+        holds(&self.data) && (self.is_alone() || self.iter().all(holds))
+    }
+
+    /// Whether there are none of the handshake's: then nobody has to walk over them.
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self.handshake, [None, None])
+    }
+
     /// Takes the state of a space, which begins anew.
     pub(super) fn take(&mut self, space: Space) -> SpaceState {
         match self.handshake.get_mut(space.index()) {
