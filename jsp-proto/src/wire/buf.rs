@@ -113,6 +113,11 @@ pub trait Put {
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full>;
 
+    /// Appends the first `len` of `bytes`.
+    fn put_front<const N: usize>(&mut self, bytes: &[u8; N], len: usize) -> Result<(), Full> {
+        self.put(bytes.get(..len).ok_or(Full)?)
+    }
+
     /// Appends a byte.
     fn put_u8(&mut self, value: u8) -> Result<(), Full> {
         self.put(&[value])
@@ -131,12 +136,11 @@ pub trait Put {
     /// Appends `value`, at most [`VARINT_MAX`], in the shortest form.
     fn put_varint(&mut self, value: u64) -> Result<(), Full> {
         debug_assert!(value <= VARINT_MAX);
-        match varint_len(value) {
-            1 => self.put_u8(value as u8),
-            2 => self.put_u16(0x4000 | value as u16),
-            4 => self.put_u32(0x8000_0000 | value as u32),
-            _ => self.put(&(0xc000_0000_0000_0000 | (value & VARINT_MAX)).to_be_bytes()),
-        }
+        let len = varint_len(value);
+        // The two highest bits of the first byte are the logarithm of the length.
+        let form = u64::from(len.trailing_zeros()) << 62;
+        let bytes = form | (value & VARINT_MAX) << (64 - 8 * len);
+        self.put_front(&bytes.to_be_bytes(), len)
     }
 
     /// Appends the length of `bytes` as a variable-length integer, and the bytes.
@@ -201,6 +205,24 @@ impl<'a> Writer<'a> {
 }
 
 impl Put for Writer<'_> {
+    /// Where there is room for all of `bytes`, all are written, which is quicker than some; what is too much is
+    /// overwritten by what follows.
+    #[inline]
+    fn put_front<const N: usize>(&mut self, bytes: &[u8; N], len: usize) -> Result<(), Full> {
+        let rest = self.out.get_mut(self.len..).ok_or(Full)?;
+        match rest.first_chunk_mut() {
+            Some(all) if len <= N => *all = *bytes,
+            _ => rest
+                .get_mut(..len)
+                .zip(bytes.get(..len))
+                .map(|(to, from)| to.copy_from_slice(from))
+                .ok_or(Full)?,
+        }
+        self.len += len;
+        Ok(())
+    }
+
+    #[inline]
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
         self.reserve(bytes.len())?.copy_from_slice(bytes);
         Ok(())

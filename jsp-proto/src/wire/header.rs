@@ -215,7 +215,27 @@ pub fn encode_short(
     number: TruncatedNumber,
 ) -> Result<Encoded, Full> {
     let phase = if key_phase { KEY_PHASE } else { 0 };
-    w.put_u8(FIXED | phase | (number.len() as u8 - 1))?;
+    let first = FIXED | phase | (number.len() as u8 - 1);
+    let Ok(id) = <[u8; ConnectionId::LEN]>::try_from(dcid.as_bytes()) else {
+        return encode_odd(w, first, dcid, number);
+    };
+    let mut bytes = [first; SHORT_NUMBER_AT + TruncatedNumber::MAX_LEN];
+    bytes[1..SHORT_NUMBER_AT].copy_from_slice(&id);
+    bytes[SHORT_NUMBER_AT..].copy_from_slice(&number.front());
+    let number_at = w.len() + SHORT_NUMBER_AT;
+    w.put_front(&bytes, SHORT_NUMBER_AT + number.len())?;
+    Ok(Encoded { length_at: None, number_at })
+}
+
+/// A short header with a destination that is not one of this engine's.
+#[cold]
+fn encode_odd(
+    w: &mut Writer<'_>,
+    first: u8,
+    dcid: &ConnectionId,
+    number: TruncatedNumber,
+) -> Result<Encoded, Full> {
+    w.put_u8(first)?;
     w.put(dcid.as_bytes())?;
     let number_at = w.len();
     number.encode(w)?;

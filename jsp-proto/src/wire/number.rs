@@ -51,7 +51,12 @@ impl TruncatedNumber {
 
     /// Appends the low bytes.
     pub fn encode(self, out: &mut impl Put) -> Result<(), Full> {
-        out.put(&self.value.to_be_bytes()[4 - self.len()..])
+        out.put_front(&self.front(), self.len())
+    }
+
+    /// The low bytes as they are on the wire, [`len`](Self::len) of them, and zeros.
+    pub const fn front(self) -> [u8; Self::MAX_LEN] {
+        (self.value << (32 - 8 * self.len as u32)).to_be_bytes()
     }
 
     /// The packet number with these low bytes that is nearest to `expected`, the one after the

@@ -12,6 +12,7 @@ use super::kind;
 use crate::ids::PacketNumber;
 use crate::time::Duration;
 use crate::wire::{Full, Malformed, Put, Reader, VARINT_MAX, Writer, varint_len};
+use core::iter;
 use core::ops::RangeInclusive;
 
 /// How many ranges a frame may hold.
@@ -73,36 +74,24 @@ impl<'a> AckFrame<'a> {
         ecn: Option<EcnCounts>,
     ) -> Result<(), Full> {
         let first = ranges.next().ok_or(Full)?;
-        let (largest, mut smallest) = (*first.end(), *first.start());
-        let delay_micros = u64::try_from(delay.as_micros()).unwrap_or(VARINT_MAX).min(VARINT_MAX);
+        let (largest, smallest) = (*first.end(), *first.start());
+        let micros = delay.as_secs().saturating_mul(1_000_000);
+        let delay_micros = micros.saturating_add(delay.subsec_micros().into()).min(VARINT_MAX);
         let ecn_len = ecn.map_or(0, |counts| counts.fields().map(varint_len).iter().sum());
         let room = limit
             .checked_sub(1 + varint_len(largest) + varint_len(delay_micros) + ecn_len)
             .ok_or(Full)?;
-        // The ranges are gathered first, since their number precedes them.
-        let mut gathered = [0; MAX_GATHERED];
-        let mut body = Writer::new(&mut gathered);
-        body.put_varint(largest - smallest)?;
-        if varint_len(0) + body.len() > room {
+        if varint_len(0) + varint_len(largest - smallest) > room {
             return Err(Full);
         }
-        let mut further = 0;
-        for range in ranges.take(MAX_RANGES - 1) {
-            debug_assert!(range.end() + 1 < smallest);
-            let fits = body.attempt(|w| {
-                w.put_varint(smallest - range.end() - 2)?;
-                w.put_varint(range.end() - range.start())?;
-                if varint_len(further + 1) + w.len() <= room { Ok(()) } else { Err(Full) }
-            });
-            if fits.is_err() {
-                break;
-            }
-            smallest = *range.start();
-            further += 1;
-        }
         put_start(out, largest, delay_micros, ecn)?;
-        out.put_varint(further)?;
-        out.put(body.written())?;
+        match ranges.next() {
+            None => {
+                out.put_varint(0)?;
+                out.put_varint(largest - smallest)?;
+            }
+            Some(second) => put_ranges(out, room, first, iter::once(second).chain(ranges))?,
+        }
         put_ecn(out, ecn)
     }
 
@@ -134,6 +123,37 @@ impl<'a> AckFrame<'a> {
         };
         Ok(Self { largest: PacketNumber(largest), delay_micros, ranges, ecn })
     }
+}
+
+/// Appends the number of `further` ranges, the `first` range and as many of the others as `room` bytes hold.
+#[inline(never)]
+fn put_ranges(
+    out: &mut impl Put,
+    room: usize,
+    first: RangeInclusive<u64>,
+    further: impl Iterator<Item = RangeInclusive<u64>>,
+) -> Result<(), Full> {
+    // They are gathered first, since their number precedes them.
+    let mut gathered = [0; MAX_GATHERED];
+    let mut body = Writer::new(&mut gathered);
+    let mut smallest = *first.start();
+    body.put_varint(first.end() - smallest)?;
+    let mut count = 0;
+    for range in further.take(MAX_RANGES - 1) {
+        debug_assert!(range.end() + 1 < smallest);
+        let fits = body.attempt(|w| {
+            w.put_varint(smallest - range.end() - 2)?;
+            w.put_varint(range.end() - range.start())?;
+            if varint_len(count + 1) + w.len() <= room { Ok(()) } else { Err(Full) }
+        });
+        if fits.is_err() {
+            break;
+        }
+        smallest = *range.start();
+        count += 1;
+    }
+    out.put_varint(count)?;
+    out.put(body.written())
 }
 
 /// Appends what precedes the number of further ranges.

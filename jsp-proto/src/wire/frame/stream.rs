@@ -62,16 +62,14 @@ impl StreamHeader {
     /// Appends the header.
     pub fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
         let width = width(self.id);
-        let bytes = self.id.0.to_be_bytes();
         let high = if width == 3 { 0 } else { (self.id.0 >> (8 * WIDTHS[width])) as u8 };
         let mut first = kind::STREAM | (width as u8) << 2 | high;
-        for (set, flag) in
-            [(self.fin, FIN), (self.len.is_some(), LENGTH), (self.offset != 0, OFFSET)]
-        {
-            first |= if set { flag } else { 0 };
-        }
-        out.put_u8(first)?;
-        out.put(&bytes[8 - WIDTHS[width]..])?;
+        first |= if self.fin { FIN } else { 0 };
+        first |= if self.len.is_some() { LENGTH } else { 0 };
+        first |= if self.offset != 0 { OFFSET } else { 0 };
+        let mut front = [first; 1 + 8];
+        front[1..].copy_from_slice(&(self.id.0 << (64 - 8 * WIDTHS[width])).to_be_bytes());
+        out.put_front(&front, 1 + WIDTHS[width])?;
         if self.offset != 0 {
             out.put_u32(self.offset as u32)?;
         }
