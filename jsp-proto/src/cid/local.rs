@@ -41,6 +41,8 @@ pub struct LocalIds {
     next_sequence: u32,
     /// How many the peer stores, and this end is willing to have active.
     limit: usize,
+    /// Whether the peer should be told of an ID: asked with every packet, so it is kept.
+    due: bool,
     /// The ID that the last packet came to: telling it again takes a comparison, not a decryption.
     recent: Option<(ConnectionId, u16)>,
 }
@@ -51,7 +53,7 @@ impl LocalIds {
     pub fn new(handle: ConnectionHandle, key: Arc<CidKey>, reset: Arc<ResetKey>) -> Self {
         let mut slots = [None; MAX_ACTIVE];
         slots[0] = Some(Active { sequence: 0, to_send: false });
-        Self { handle, key, reset, slots, next_sequence: 1, limit: 1, recent: None }
+        Self { handle, key, reset, slots, next_sequence: 1, limit: 1, due: false, recent: None }
     }
 
     /// The ID of sequence number 0, which the handshake tells.
@@ -86,17 +88,30 @@ impl LocalIds {
     /// The peer stores `limit` IDs. No more than eight are used of it.
     pub fn set_peer_limit(&mut self, limit: u64) {
         self.limit = usize::try_from(limit).map_or(MAX_ACTIVE, |limit| limit.min(MAX_ACTIVE));
+        self.review();
     }
 
     /// Whether [`next_to_issue`](Self::next_to_issue) has one.
-    pub fn has_issue(&self) -> bool {
+    pub const fn has_issue(&self) -> bool {
+        self.due
+    }
+
+    /// Looks whether there is an ID to issue, after anything has changed that this depends on.
+    fn review(&mut self) {
         let room = self.active() < self.limit && u16::try_from(self.next_sequence).is_ok();
-        room || self.slots.iter().flatten().any(|active| active.to_send)
+        self.due = room || self.slots.iter().flatten().any(|active| active.to_send);
     }
 
     /// The next ID that the peer should be told of, for the first time or again after a loss. It
     /// counts as told.
+    #[cold]
     pub fn next_to_issue(&mut self) -> Option<NewConnectionId> {
+        let next = self.issue();
+        self.review();
+        next
+    }
+
+    fn issue(&mut self) -> Option<NewConnectionId> {
         let lost = self.slots.iter_mut().flatten().filter(|active| active.to_send);
         if let Some(active) = lost.min_by_key(|active| active.sequence) {
             active.to_send = false;
@@ -117,6 +132,7 @@ impl LocalIds {
     pub fn on_lost(&mut self, sequence: u64) {
         if let Some(active) = self.slot(sequence) {
             active.to_send = true;
+            self.due = true;
         }
     }
 
@@ -138,6 +154,7 @@ impl LocalIds {
             return Err(IN_USE);
         }
         *slot = None;
+        self.review();
         if self.recent.is_some_and(|(_, recent)| u64::from(recent) == sequence) {
             self.recent = None;
         }

@@ -178,7 +178,8 @@ impl ReceiveCredit {
         }
         let quarter = (self.window / 4).max(1);
         let enough = if self.received == self.advertised { quarter.min(2048) } else { quarter };
-        self.again || self.limit() - self.advertised >= enough
+        let limit = self.consumed.saturating_add(self.window).min(VARINT_MAX);
+        self.again || limit.saturating_sub(self.advertised) >= enough
     }
 
     /// The present [`Self::limit`] is being announced.

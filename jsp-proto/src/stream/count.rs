@@ -96,8 +96,14 @@ impl PeerStreams {
     /// Whether an announcement is worth its bytes: an eighth of the streams can be granted anew, or the
     /// peer has none left, or the last announcement was lost.
     pub(super) fn is_due(&self) -> bool {
-        let batch = if self.opened == self.limit { 1 } else { (self.max / 8).max(1) };
-        self.again || self.limit() - self.limit >= batch
+        // Nearly always no stream has ended since the last announcement.
+        let more = self.ended + self.max > self.limit;
+        self.again || more && self.limit() - self.limit >= self.batch()
+    }
+
+    /// How many streams are worth an announcement.
+    fn batch(&self) -> u64 {
+        if self.opened == self.limit { 1 } else { (self.max / 8).max(1) }
     }
 
     /// The present [`Self::limit`] is being announced.
