@@ -8,7 +8,7 @@ use super::event::StreamEvent;
 use super::pool::ChunkPool;
 use super::send::{Piece, SendPart};
 use super::send_buffer::SendBuffer;
-use super::streams::Streams;
+use super::streams::{Streams, requeue};
 use crate::ids::{Dir, StreamId};
 use crate::planted::{self, Bug};
 use crate::record::SentFrame;
@@ -41,6 +41,11 @@ impl Streams {
     /// Whether there is data (or the end of a stream) to send that the peer's credit allows.
     pub fn can_send_data(&self) -> bool {
         !self.urgent.is_empty() || (!self.fresh.is_empty() && self.send_credit.available() > 0)
+    }
+
+    /// Bytes that were written and never sent.
+    pub const fn unsent(&self) -> u64 {
+        self.unsent
     }
 
     /// The limit to report if data waits for the connection's credit.
@@ -162,7 +167,6 @@ impl Streams {
     ) -> Result<(), Full> {
         let before = sent.len();
         let outcome = self.write_pieces(w, id, sent);
-        self.refresh(id);
         if sent.len() > before {
             self.urgent.end_turn(id);
             self.fresh.end_turn(id);
@@ -177,17 +181,18 @@ impl Streams {
         id: StreamId,
         sent: &mut Vec<SentFrame>,
     ) -> Result<(), Full> {
-        let Some(part) = self.table.get_mut(&id).and_then(|stream| stream.send.as_mut()) else {
-            return Ok(());
-        };
-        loop {
+        let Some(stream) = self.table.get_mut(&id) else { return Ok(()) };
+        let Some(part) = stream.send.as_mut() else { return Ok(()) };
+        let outcome = loop {
             let credit = self.send_credit.available();
             let fresh = || part.fresh().filter(|_| credit > 0);
-            let Some(mut piece) = part.urgent().or_else(fresh) else { return Ok(()) };
+            let Some(mut piece) = part.urgent().or_else(fresh) else { break Ok(()) };
             if !piece.again {
                 cut(&mut piece, credit);
             }
-            put_piece(w, id, &mut piece, &mut part.buffer)?;
+            if let Err(full) = put_piece(w, id, &mut piece, &mut part.buffer) {
+                break Err(full);
+            }
             part.on_sent(&piece);
             let len = piece.range.end - piece.range.start;
             if piece.again {
@@ -202,7 +207,10 @@ impl Streams {
             }
             let (start, fin) = (piece.range.start, piece.fin);
             sent.push(SentFrame::Stream { id, start, len: len as u32, fin });
-        }
+        };
+        let queues = [&mut self.control, &mut self.urgent, &mut self.fresh];
+        requeue(id, stream, queues);
+        outcome
     }
 
     /// STREAM frames of `range`, the end of the stream included if `fin`, were acknowledged: one or several that

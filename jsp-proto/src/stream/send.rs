@@ -26,6 +26,7 @@
 //!   +-------+                 +-----------+
 //! ```
 
+use super::event::WriteError;
 use super::pool::ChunkPool;
 use super::send_buffer::SendBuffer;
 use crate::error::AppCode;
@@ -136,6 +137,16 @@ impl SendPart {
     /// Whether the application still may write.
     pub(super) fn is_open(&self) -> bool {
         self.fin == Fin::Open && matches!(self.state, SendState::Ready | SendState::Send)
+    }
+
+    /// Fails, and tells why, if the application may not write any more.
+    pub(super) fn check_open(&self) -> Result<(), WriteError> {
+        match self.stopped {
+            Some(code) => Err(WriteError::Stopped(code)),
+            None if self.is_open() => Ok(()),
+            None if self.is_reset() => Err(WriteError::ClosedStream),
+            None => Err(WriteError::Finished),
+        }
     }
 
     /// Whether the application ended the stream in order.

@@ -143,22 +143,24 @@ impl Streams {
     /// Appends a copy of as much of `data` as can be kept. Returns how many bytes that is: at least one,
     /// unless `data` is empty.
     pub fn write(&mut self, id: StreamId, data: &[u8]) -> Result<usize, WriteError> {
-        let n = self.admit(id, data.len())?;
-        self.append(id, n, |part, pool| part.buffer.write(&data[..n], pool));
-        Ok(n)
+        self.append(id, data.len(), |part, n, pool| {
+            part.buffer.write(data.get(..n).unwrap_or(data), pool);
+        })
     }
 
     /// Appends as much of `data` as can be kept, without copying, and takes it off `data`. Returns how
     /// many bytes that is: at least one, unless `data` is empty.
     pub fn write_bytes(&mut self, id: StreamId, data: &mut Bytes) -> Result<usize, WriteError> {
-        let n = self.admit(id, data.len())?;
-        self.append(id, n, |part, pool| part.buffer.write_bytes(data.split_to(n), pool));
-        Ok(n)
+        self.append(id, data.len(), |part, n, pool| {
+            part.buffer.write_bytes(data.split_to(n), pool);
+        })
     }
 
     /// Ends the stream behind what was written. [`StreamEvent::Finished`] follows when all of it arrived.
     pub fn finish(&mut self, id: StreamId) -> Result<(), WriteError> {
-        self.open_part(id)?.finish();
+        let part = self.send_part(id).ok_or(WriteError::ClosedStream)?;
+        part.check_open()?;
+        part.finish();
         self.refresh(id);
         Ok(())
     }
@@ -346,14 +348,9 @@ impl Streams {
 
     /// Puts the stream into the queues that it belongs to now, and out of the others.
     pub(super) fn refresh(&mut self, id: StreamId) {
-        let Some(stream) = self.table.get_mut(&id) else { return };
-        let queued = &mut stream.queued;
-        if let Some(part) = &stream.send {
-            stream.owed.blocked = part.waiting && part.credit.unreported_block().is_some();
-            self.urgent.set(id, &mut queued.urgent, part.has_urgent());
-            self.fresh.set(id, &mut queued.fresh, part.has_fresh());
+        if let Some(stream) = self.table.get_mut(&id) {
+            requeue(id, stream, [&mut self.control, &mut self.urgent, &mut self.fresh]);
         }
-        self.control.set(id, &mut queued.control, stream.owed != Owed::default());
     }
 
     /// Drops the state of a stream whose parts are both terminal.
@@ -399,8 +396,8 @@ impl Streams {
             return;
         }
         let enough = (self.config.send_backlog / 4).max(1) as u64;
-        while self.room() >= enough.min(self.capacity())
-            && let Some(id) = self.waiting.front()
+        while let Some(id) = self.waiting.front()
+            && self.room() >= enough.min(self.capacity())
         {
             let Some(stream) = self.table.get_mut(&id) else { return };
             self.waiting.set(id, &mut stream.queued.waiting, false);
@@ -446,48 +443,46 @@ impl Streams {
         self.table.get_mut(&id)?.recv.as_mut()
     }
 
-    /// The sending part of a stream that can still be written to.
-    fn open_part(&mut self, id: StreamId) -> Result<&mut SendPart, WriteError> {
-        let part = self.send_part(id).ok_or(WriteError::ClosedStream)?;
-        match part.stopped {
-            Some(code) => Err(WriteError::Stopped(code)),
-            None if part.is_open() => Ok(part),
-            None if part.is_reset() => Err(WriteError::ClosedStream),
-            None => Err(WriteError::Finished),
-        }
-    }
-
-    /// How many of `wanted` bytes a stream takes.
-    fn admit(&mut self, id: StreamId, wanted: usize) -> Result<usize, WriteError> {
-        let room = self.room();
-        let part = self.open_part(id)?;
-        let credit = part.writable();
-        let n = wanted.min(usize::try_from(room.min(credit)).unwrap_or(usize::MAX));
-        if n > 0 || wanted == 0 {
-            return Ok(n);
-        }
-        part.waiting = true;
-        if credit > 0
-            && let Some(stream) = self.table.get_mut(&id)
-        {
-            self.waiting.set(id, &mut stream.queued.waiting, true);
-        }
-        self.refresh(id);
-        Err(WriteError::Blocked)
-    }
-
+    /// Appends as many of `wanted` bytes as a stream takes, by `write`; returns how many.
     fn append(
         &mut self,
         id: StreamId,
-        n: usize,
-        write: impl FnOnce(&mut SendPart, &mut ChunkPool),
-    ) {
-        let Some(part) = self.table.get_mut(&id).and_then(|stream| stream.send.as_mut()) else {
-            return;
-        };
-        write(part, &mut self.chunks);
-        self.buffered += n as u64;
-        self.unsent += n as u64;
-        self.refresh(id);
+        wanted: usize,
+        write: impl FnOnce(&mut SendPart, usize, &mut ChunkPool),
+    ) -> Result<usize, WriteError> {
+        let room = self.room();
+        let stream = self.table.get_mut(&id).ok_or(WriteError::ClosedStream)?;
+        let part = stream.send.as_mut().ok_or(WriteError::ClosedStream)?;
+        part.check_open()?;
+        let credit = part.writable();
+        let n = wanted.min(usize::try_from(room.min(credit)).unwrap_or(usize::MAX));
+        if n == 0 && wanted > 0 {
+            part.waiting = true;
+            if credit > 0 {
+                self.waiting.set(id, &mut stream.queued.waiting, true);
+            }
+        } else {
+            write(part, n, &mut self.chunks);
+            self.buffered += n as u64;
+            self.unsent += n as u64;
+        }
+        requeue(id, stream, [&mut self.control, &mut self.urgent, &mut self.fresh]);
+        if n == 0 && wanted > 0 { Err(WriteError::Blocked) } else { Ok(n) }
     }
+}
+
+/// Puts a stream into the queues that it belongs to now, and out of the others: of those that owe control frames,
+/// and that have something to send without and with credit.
+pub(super) fn requeue(
+    id: StreamId,
+    stream: &mut Stream,
+    [control, urgent, fresh]: [&mut Queue; 3],
+) {
+    let queued = &mut stream.queued;
+    if let Some(part) = &stream.send {
+        stream.owed.blocked = part.waiting && part.credit.unreported_block().is_some();
+        urgent.set(id, &mut queued.urgent, part.has_urgent());
+        fresh.set(id, &mut queued.fresh, part.has_fresh());
+    }
+    control.set(id, &mut queued.control, stream.owed != Owed::default());
 }
