@@ -1,10 +1,10 @@
 //! Datagrams out: what is due is written, sealed and remembered.
 
-use super::packet::{self, Draft, HeaderFields};
+use super::packet::{self, Draft};
 use super::spaces::Spaces;
 use super::{Connection, Phase};
 use crate::crypto::TAG_LEN;
-use crate::ids::{ConnectionId, Ecn, PacketNumber, PathId, Side, Space};
+use crate::ids::{Ecn, PacketNumber, PathId, Side, Space};
 use crate::path::Quota;
 use crate::planted::{self, Bug};
 use crate::record::{SentFrame, SentPacket, Transmit};
@@ -49,7 +49,10 @@ impl Connection {
         if out.len() < usize::from(self.path.mtu()) || max_segments == 0 {
             return None;
         }
-        self.update_keys_if_due(now);
+        let keys = self.spaces.data_keys.as_ref();
+        if self.owed.key_update || keys.is_some_and(|keys| keys.update_due()) {
+            self.renew_keys(now);
+        }
         match self.phase {
             Phase::Handshake | Phase::Established => self.tidy(now),
             Phase::Closing => return self.transmit_close(now, out),
@@ -61,10 +64,17 @@ impl Connection {
             return Some(transmit);
         }
         // A probe that is due goes first: a transfer leaves it no room in the window otherwise.
-        self.transmit_mtu_probe(now, out).or_else(|| self.transmit_data(now, out, max_segments))
+        if self.confirmed
+            && let Some(size) = self.path.next_mtu_probe(now)
+            && let Some(transmit) = self.transmit_mtu_probe(now, out, size.into())
+        {
+            return Some(transmit);
+        }
+        self.transmit_data(now, out, max_segments)
     }
 
     /// One datagram of coalesced packets, while the handshake lasts.
+    #[cold]
     fn transmit_handshake(&mut self, now: Time, out: &mut [u8]) -> Option<Transmit> {
         let limit = usize::from(self.path.mtu()).min(self.amplification_budget());
         let datagram = out.get_mut(..limit)?;
@@ -153,26 +163,34 @@ impl Connection {
         if !self.spaces.can_seal(Space::Data) {
             return None;
         }
+        let mut wants = self.wants_data();
+        let mut budget = self.data_budget(now, wants);
+        if budget == 0 && self.data_content(now, false).is_none() {
+            return None;
+        }
         let size = usize::from(self.path.datagram_size(self.recovery.pto_count()));
         let end = size * max_segments.min(out.len().min(MAX_TRAIN) / size).max(1);
         // One system call gives all of them the same mark.
         let ecn = self.path.codepoint();
         let mut len = 0;
-        let mut budget = self.data_budget(now);
         while len < end
             && let Some(rest) = out.get_mut(len..end)
         {
             let run = self.transmit_run(now, ecn, rest, size, budget);
-            len += run;
-            budget -= run as u64;
+            if run > 0 {
+                len += run;
+                budget -= run as u64;
+                wants = self.wants_data();
+            }
             let Some(datagram) = rest.get_mut(run..run + size) else { break };
-            let Some(content) = self.data_content(now, size, budget) else { break };
+            let open = wants && budget >= size as u64;
+            let Some(content) = self.data_content(now, open) else { break };
             self.sent.clear();
-            let Some(mut draft) = self.compose(now, Space::Data, content, datagram, 0) else {
-                break;
-            };
+            let draft = self.compose(now, Space::Data, content, datagram, 0);
+            wants = self.wants_data();
+            let Some(mut draft) = draft else { break };
             // A packet that is short for want of room, not of data, is filled up: the train goes on.
-            let more = content == Content::All && budget >= 2 * size as u64 && self.wants_data();
+            let more = content == Content::All && budget >= 2 * size as u64 && wants;
             draft.pad(datagram, if more { size } else { 0 });
             draft.paced = !draft.exempt;
             let Some(datagram) = datagram.get_mut(..draft.len()) else { break };
@@ -183,16 +201,16 @@ impl Connection {
                 break;
             }
         }
-        if len > 0 && budget >= size as u64 && !self.wants_data() {
+        if len > 0 && budget >= size as u64 && !wants {
             self.recovery.on_app_limited();
         }
         (len > 0).then(|| self.transmit(len, size.min(len), ecn))
     }
 
-    /// How many bytes that count as in flight may be sent now.
-    fn data_budget(&mut self, now: Time) -> u64 {
+    /// How many bytes that count as in flight may be sent now, where anything wants to be.
+    fn data_budget(&mut self, now: Time, wants: bool) -> u64 {
         let before = self.paced_until.take();
-        if self.recovery.is_full(Space::Data) || !self.wants_data() {
+        if !wants || self.recovery.is_full(Space::Data) {
             return 0;
         }
         match self.path.quota(now, self.recovery.in_flight()) {
@@ -208,27 +226,26 @@ impl Connection {
         }
     }
 
-    /// What the next packet of application data may hold, if there is one to send.
-    fn data_content(&self, now: Time, size: usize, budget: u64) -> Option<Content> {
+    /// What the next packet of application data may hold, if there is one to send; `open`: there is something that
+    /// window and pacing let out.
+    fn data_content(&self, now: Time, open: bool) -> Option<Content> {
         if self.recovery.probes(Space::Data) > 0 {
             Some(Content::Probe)
-        } else if budget >= size as u64 && self.wants_data() {
+        } else if open {
             Some(Content::All)
         } else {
             self.ack_due(now, Space::Data).then_some(Content::Acks)
         }
     }
 
-    fn transmit_mtu_probe(&mut self, now: Time, out: &mut [u8]) -> Option<Transmit> {
-        if !self.confirmed {
-            return None;
-        }
-        let size = usize::from(self.path.next_mtu_probe(now)?);
+    /// A datagram of `size` bytes that shows whether the path carries as much.
+    #[cold]
+    fn transmit_mtu_probe(&mut self, now: Time, out: &mut [u8], size: usize) -> Option<Transmit> {
         let Quota::Open(_) = self.path.quota(now, self.recovery.in_flight()) else { return None };
         let datagram = out.get_mut(..size)?;
         self.sent.clear();
-        let (mut draft, frames) = self.begin(Space::Data, datagram, 0)?;
-        let mut w = Writer::new(datagram.get_mut(frames..)?);
+        let mut draft = self.begin(Space::Data, datagram, 0)?;
+        let mut w = Writer::new(datagram.get_mut(draft.end..)?);
         // A probe fills the window for nothing until it is acknowledged.
         self.sign_of_life().encode(&mut w).ok()?;
         draft.end += w.len();
@@ -244,6 +261,7 @@ impl Connection {
     }
 
     /// The farewell, in every space that the peer may be able to read.
+    #[cold]
     fn transmit_close(&mut self, now: Time, out: &mut [u8]) -> Option<Transmit> {
         if !self.close.owed {
             return None;
@@ -257,9 +275,9 @@ impl Connection {
             if !self.spaces.can_seal(space) {
                 continue;
             }
-            let Some((mut draft, frames)) = self.begin(space, datagram, at) else { continue };
+            let Some(mut draft) = self.begin(space, datagram, at) else { continue };
             let room = datagram.len().saturating_sub(TAG_LEN);
-            let Some(area) = datagram.get_mut(frames..room) else { continue };
+            let Some(area) = datagram.get_mut(draft.end..room) else { continue };
             let mut w = Writer::new(area);
             let Some(frame) = self.close.frame(space) else { continue };
             if frame.encode(&mut w).is_err() {
@@ -275,8 +293,8 @@ impl Connection {
         self.seal_all(now, &mut drafts, datagram, padded)
     }
 
-    /// Begins a packet at `at`; returns it with the offset of its frames.
-    fn begin(&mut self, space: Space, datagram: &mut [u8], at: usize) -> Option<(Draft, usize)> {
+    /// Begins a packet at `at`. Its frames are to follow where it ends.
+    fn begin(&mut self, space: Space, datagram: &mut [u8], at: usize) -> Option<Draft> {
         let mut number = self.recovery.next_number(space, &mut self.rng);
         if planted::is(Bug::NumberReused)
             && self.recovery.probes(Space::Data) > 1
@@ -284,25 +302,20 @@ impl Connection {
         {
             number = PacketNumber(number.0.saturating_sub(1));
         }
+        let acked = self.recovery.largest_acked(space);
         let dcid = self.remote_ids.current();
-        let scid = match space {
-            Space::Data => ConnectionId::EMPTY,
-            Space::Initial | Space::Handshake => self.local_ids.first(),
-        };
-        let fields = HeaderFields {
-            space,
-            number,
-            largest_acked: self.recovery.largest_acked(space),
-            dcid: &dcid,
-            scid: &scid,
-            token: self.opening.as_ref().map_or(&[], |opening| &opening.token),
-            key_phase: self.spaces.data_keys.as_ref().is_some_and(|keys| keys.phase()),
-        };
         let room = datagram.len().checked_sub(TAG_LEN)?;
         let mut w = Writer::new(datagram.get_mut(at..room)?);
-        let mut draft = packet::begin(&mut w, at, &fields).ok()?;
-        draft.frames = (self.sent.len(), self.sent.len());
-        Some((draft, draft.end))
+        let header = match (space, &self.spaces.data_keys) {
+            (Space::Data, Some(keys)) => packet::short(&mut w, &dcid, keys.phase(), number, acked),
+            (Space::Data, None) => return None,
+            _ => {
+                let token = self.opening.as_ref().map_or(&[][..], |opening| &opening.token);
+                let scid = self.local_ids.first();
+                packet::long(&mut w, space, &dcid, &scid, token, number, acked)
+            }
+        };
+        Some(Draft::new(space, number, at, header.ok()?, w.len(), self.sent.len()))
     }
 
     /// Writes a packet's header and frames; `None` if nothing was to be said after all.
@@ -314,9 +327,9 @@ impl Connection {
         datagram: &mut [u8],
         at: usize,
     ) -> Option<Draft> {
-        let (mut draft, frames) = self.begin(space, datagram, at)?;
+        let mut draft = self.begin(space, datagram, at)?;
         let room = datagram.len() - TAG_LEN;
-        let mut w = Writer::new(datagram.get_mut(frames..room)?);
+        let mut w = Writer::new(datagram.get_mut(draft.end..room)?);
         self.write_ack(now, space, &mut w);
         let acks = w.len();
         let probe = content == Content::Probe && space == Space::Data;
@@ -345,12 +358,14 @@ impl Connection {
         Some(draft)
     }
 
-    fn update_keys_if_due(&mut self, now: Time) {
+    /// Moves to new packet keys, or to the end, if the present ones have sealed enough.
+    #[cold]
+    fn renew_keys(&mut self, now: Time) {
         if let Some(keys) = &mut self.spaces.data_keys {
             if let Err(error) = keys.check_limits() {
                 return self.fail(now, error);
             }
-            if (self.owed.key_update || keys.update_due()) && keys.update(now) {
+            if keys.update(now) {
                 self.owed.key_update = false;
             }
         }
@@ -494,7 +509,8 @@ impl Connection {
     }
 
     fn transmit(&mut self, len: usize, segment: usize, ecn: Ecn) -> Transmit {
-        self.path.on_datagrams_sent(len, len.div_ceil(segment));
+        let datagrams = if len > segment { len.div_ceil(segment) } else { 1 };
+        self.path.on_datagrams_sent(len, datagrams);
         Transmit { remote: self.path.remote(), local: self.path.local(), ecn, len, segment }
     }
 }

@@ -8,17 +8,6 @@ use crate::time::Time;
 use crate::wire::header::{Encoded, Kind, encode_long, encode_short, set_length};
 use crate::wire::{Full, TruncatedNumber, Writer};
 
-/// What a packet's header says.
-pub(super) struct HeaderFields<'a> {
-    pub(super) space: Space,
-    pub(super) number: PacketNumber,
-    pub(super) largest_acked: Option<PacketNumber>,
-    pub(super) dcid: &'a ConnectionId,
-    pub(super) scid: &'a ConnectionId,
-    pub(super) token: &'a [u8],
-    pub(super) key_phase: bool,
-}
-
 /// A packet whose frames are written but which is not sealed: it may still be padded.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own about a packet")]
@@ -44,43 +33,67 @@ pub(super) struct Draft {
     pub(super) frames: (usize, usize),
 }
 
-/// Begins a packet at the front of `w`; what is written behind it are its frames.
-pub(super) fn begin(
+/// A header that was written, with the packet number's length.
+type Header = (Encoded, usize);
+
+/// Writes the header of a Data packet for a peer that has acknowledged up to `acked`.
+#[inline]
+pub(super) fn short(
     w: &mut Writer<'_>,
-    start: usize,
-    fields: &HeaderFields<'_>,
-) -> Result<Draft, Full> {
-    let (number, acked) = (fields.number, fields.largest_acked);
-    let number = match fields.space {
-        Space::Initial | Space::Handshake => TruncatedNumber::new(number, acked),
-        // Whatever the receiver's window would take, it should be able to read.
-        Space::Data => TruncatedNumber::overtaken(number, acked, WINDOW),
-    };
-    let header = match fields.space {
-        Space::Initial | Space::Handshake => {
-            let initial = fields.space == Space::Initial;
-            let kind = if initial { Kind::Initial } else { Kind::Handshake };
-            encode_long(w, kind, fields.dcid, fields.scid, fields.token, number)?
-        }
-        Space::Data => encode_short(w, fields.dcid, fields.key_phase, number)?,
-    };
-    Ok(Draft {
-        space: fields.space,
-        number: fields.number,
-        start,
-        end: start + w.len(),
-        header,
-        number_len: number.len(),
-        ack_eliciting: false,
-        in_flight: false,
-        exempt: true,
-        paced: false,
-        mtu_probe: false,
-        frames: (0, 0),
-    })
+    dcid: &ConnectionId,
+    key_phase: bool,
+    number: PacketNumber,
+    acked: Option<PacketNumber>,
+) -> Result<Header, Full> {
+    // Whatever the receiver's window would take, it should be able to read.
+    let number = TruncatedNumber::overtaken(number, acked, WINDOW);
+    Ok((encode_short(w, dcid, key_phase, number)?, number.len()))
+}
+
+/// Writes the header of a packet of the handshake.
+#[cold]
+pub(super) fn long(
+    w: &mut Writer<'_>,
+    space: Space,
+    dcid: &ConnectionId,
+    scid: &ConnectionId,
+    token: &[u8],
+    number: PacketNumber,
+    acked: Option<PacketNumber>,
+) -> Result<Header, Full> {
+    let kind = if space == Space::Initial { Kind::Initial } else { Kind::Handshake };
+    let number = TruncatedNumber::new(number, acked);
+    Ok((encode_long(w, kind, dcid, scid, token, number)?, number.len()))
 }
 
 impl Draft {
+    /// A packet that begins at `start` in its datagram, of which `written` bytes are there, its `header`. The
+    /// records of its frames will begin at `records`.
+    #[inline]
+    pub(super) const fn new(
+        space: Space,
+        number: PacketNumber,
+        start: usize,
+        (header, number_len): Header,
+        written: usize,
+        records: usize,
+    ) -> Self {
+        Self {
+            space,
+            number,
+            start,
+            end: start + written,
+            header,
+            number_len,
+            ack_eliciting: false,
+            in_flight: false,
+            exempt: true,
+            paced: false,
+            mtu_probe: false,
+            frames: (records, records),
+        }
+    }
+
     /// Bytes of the packet, tag included.
     pub(super) const fn len(&self) -> usize {
         self.end + TAG_LEN - self.start

@@ -154,9 +154,23 @@ impl Connection {
         size: usize,
         budget: u64,
     ) -> usize {
-        if budget < size as u64 || self.has_more_than_data() {
+        let whole = size as u64;
+        if budget < whole || self.streams.unsent() < whole || self.has_more_than_data() {
             return 0;
         }
+        self.write_run(now, ecn, out, size, budget)
+    }
+
+    /// The same, where nothing goes before new data.
+    #[inline(never)]
+    fn write_run(
+        &mut self,
+        now: Time,
+        ecn: Ecn,
+        out: &mut [u8],
+        size: usize,
+        budget: u64,
+    ) -> usize {
         let Self { spaces, recovery, streams, remote_ids, rng, tap, .. } = self;
         let Some(keys) = spaces.data_keys.as_deref_mut() else { return 0 };
         let most = (budget / size as u64).min(keys.sealable()).min(MAX as u64) as usize;

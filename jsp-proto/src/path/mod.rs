@@ -234,8 +234,10 @@ impl Path {
         if room < mtu {
             return Quota::Window;
         }
-        let unpaced = planted::is(Bug::PacingIgnored);
-        let allowance = if unpaced { u64::MAX } else { self.pacer.allowance(now) };
+        if planted::is(Bug::PacingIgnored) || self.pacer.allows(now, room) {
+            return Quota::Open(room);
+        }
+        let allowance = self.pacer.allowance(now);
         if allowance >= mtu {
             return Quota::Open(room.min(allowance));
         }

@@ -6,7 +6,7 @@
 //! between two calls; only a wait needs a division. On a loopback (50 us, GB/s) the bucket is many
 //! windows deep and the window alone decides.
 
-use crate::time::{Duration, Time, nanos};
+use crate::time::{Duration, Time};
 
 /// Tokens for one byte.
 const BYTE: u128 = 1_000_000_000;
@@ -60,6 +60,11 @@ impl Pacer {
         u64::try_from(self.tokens_at(now) / BYTE).unwrap_or(u64::MAX)
     }
 
+    /// Whether as much as `bytes` may be sent now: what [`allowance`](Self::allowance) tells, without a division.
+    pub fn allows(&self, now: Time, bytes: u64) -> bool {
+        self.rate.is_none() || self.tokens_at(now) >= u128::from(bytes) * BYTE
+    }
+
     /// When `bytes` bytes, or a full bucket if that is less, may be sent; `None` if now.
     pub fn next_time(&self, now: Time, bytes: u64) -> Option<Time> {
         let rate = u128::from(self.rate?.max(1));
@@ -91,7 +96,7 @@ impl Pacer {
     }
 
     fn tokens_at(&self, now: Time) -> u128 {
-        let earned = u128::from(nanos(now - self.updated)) * u128::from(self.rate.unwrap_or(0));
+        let earned = u128::from(now.nanos_since(self.updated)) * u128::from(self.rate.unwrap_or(0));
         self.tokens.saturating_add(earned).min(u128::from(self.capacity()) * BYTE)
     }
 
@@ -119,6 +124,7 @@ mod tests {
         // 1,200 bytes in 1 ms.
         let mut p = pacer(1_200_000);
         assert_eq!(p.allowance(START), 12_000);
+        assert!(p.allows(START, 12_000) && !p.allows(START, 12_001));
         p.on_sent(START, 12_000);
         assert_eq!(p.allowance(START), 0);
         assert_eq!(p.next_time(START, 1200), Some(START + MS(1)));
