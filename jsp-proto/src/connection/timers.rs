@@ -2,6 +2,7 @@
 
 use super::{Connection, Phase};
 use crate::error::CloseReason;
+use crate::ids::Space;
 use crate::planted::{self, Bug};
 use crate::time::{Duration, Time};
 use alloc::vec::Vec;

@@ -19,7 +19,7 @@
 use crate::ids::{Ecn, PacketNumber};
 use crate::planted::{self, Bug};
 use crate::record::{Held, SentFrame, SentPacket};
-use crate::time::{Duration, Time};
+use crate::time::Time;
 use alloc::collections::VecDeque;
 use core::mem;
 use core::ops::RangeInclusive;
