@@ -16,9 +16,10 @@ use jsp_proto::ids::ConnectionHandle;
 use jsp_proto::record::Received;
 use jsp_proto::time::{Duration, Time};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use tokio::task::yield_now;
 use tokio::time::Sleep;
 
 /// Batches that a turn receives: up to 2 MiB.
@@ -27,6 +28,18 @@ const BATCHES: usize = 4;
 const GLANCES: usize = 4;
 /// Failures of the socket in a row after which it counts as broken.
 const FAILURES: u32 = 100;
+
+/// When the next turn is to follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Once something happens, or a timer rings.
+    Woken,
+    /// At once: this turn found nothing, and only looks for something.
+    AtOnce,
+    /// After every other task that has something to do, the future that the runtime blocks on included:
+    /// what is read soon is still in the processor's cache, and its memory is soon used again.
+    AfterOthers,
+}
 
 /// See the module.
 pub(super) struct Task {
@@ -156,8 +169,8 @@ impl Task {
         false
     }
 
-    /// Does what there is to do; `true` if the next turn is to follow at once.
-    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> bool {
+    /// Does what there is to do.
+    fn turn(&mut self, cx: &mut Context<'_>, scratch: &mut Scratch) -> Next {
         let spin = self.desk.io.spin();
         let spinning = self.awake_until.is_some();
         self.desk.io.begin_turn(cx.waker(), &mut self.due);
@@ -172,32 +185,30 @@ impl Task {
         // another thread before this task has gone to sleep.
         let waits = self.desk.io.poll_flush(cx).is_pending();
         if more || (!waits && self.desk.io.is_full()) {
-            return true;
+            return Next::AfterOthers;
         }
         if busy || !spinning {
             self.awake_until = (spin > Duration::ZERO).then(|| now + spin);
         }
         if self.awake_until.is_some_and(|until| now < until) {
-            return true;
+            return if busy { Next::AfterOthers } else { Next::AtOnce };
         }
         self.awake_until = None;
         self.plan(cx, now)
     }
 
-    /// Ends the turn; `true` if the next is to follow at once.
-    fn plan(&mut self, cx: &mut Context<'_>, now: Time) -> bool {
+    /// Ends the turn.
+    fn plan(&mut self, cx: &mut Context<'_>, now: Time) -> Next {
         match self.desk.io.end_turn(now, self.limit) {
-            Plan::Now => true,
-            Plan::Never => false,
+            Plan::Now => Next::AfterOthers,
+            Plan::Never => Next::Woken,
+            // It is set, and tokio knows whom to wake.
+            Plan::At(at) if self.alarm == Some(at) => Next::Woken,
             Plan::At(at) => {
-                if self.alarm == Some(at) {
-                    // It is set, and tokio knows whom to wake.
-                    return false;
-                }
                 self.sleep.as_mut().reset(self.desk.io.clock.instant(at));
                 let rings = self.sleep.as_mut().poll(cx).is_ready();
                 self.alarm = (!rings).then_some(at);
-                rings
+                if rings { Next::AfterOthers } else { Next::Woken }
             }
         }
     }
@@ -208,13 +219,18 @@ impl Future for Task {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let task = self.get_mut();
-        let again = Scratch::lend(|scratch| task.turn(cx, scratch));
+        let next = Scratch::lend(|scratch| task.turn(cx, scratch));
         if task.desk.is_abandoned() {
             tracing::debug!("endpoint ended");
             return Poll::Ready(());
         }
-        if again {
-            cx.waker().wake_by_ref();
+        match next {
+            Next::Woken => {}
+            Next::AtOnce => cx.waker().wake_by_ref(),
+            Next::AfterOthers => {
+                // It leaves the waker with the runtime, which takes its time; nothing has to be kept.
+                let _ = pin!(yield_now()).poll(cx);
+            }
         }
         Poll::Pending
     }
