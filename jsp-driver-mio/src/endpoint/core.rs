@@ -91,30 +91,57 @@ impl Core {
             if self.unread {
                 break;
             }
-            match self.socket.recv(batch) {
-                Ok(()) => self.failures = 0,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    self.failures += 1;
-                    tracing::debug!(%error, "receiving failed");
-                    if self.failures >= FAILURES {
-                        return Err(error);
-                    }
-                    self.unread = true;
-                    continue;
-                }
-            }
-            let more = batch.is_full() || Batch::MESSAGES > quinn_udp::BATCH_SIZE;
-            for (message, datagrams) in batch.messages() {
-                bytes += datagrams.len();
-                self.route(now, &message.received, datagrams, message.segment, door);
-            }
-            self.unread = more;
-            if !more {
+            let Some(received) = self.receive_batch(batch, now, door)? else { break };
+            bytes += received;
+            if !self.unread {
                 break;
             }
         }
         Ok(bytes > 0)
+    }
+
+    /// Looks for a single message, and leads its datagrams to their connection. Returns whether there
+    /// was one.
+    pub(super) fn glance(
+        &mut self,
+        batch: &mut Batch,
+        now: Time,
+        door: &mut impl FnMut(&mut Self, Incoming),
+    ) -> io::Result<bool> {
+        batch.expect_one();
+        Ok(self.receive_batch(batch, now, door)?.is_some_and(|bytes| bytes > 0))
+    }
+
+    /// Receives a batch; its bytes, or `None` if nothing was there.
+    fn receive_batch(
+        &mut self,
+        batch: &mut Batch,
+        now: Time,
+        door: &mut impl FnMut(&mut Self, Incoming),
+    ) -> io::Result<Option<usize>> {
+        match self.socket.recv(batch) {
+            Ok(()) => self.failures = 0,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.unread = false;
+                return Ok(None);
+            }
+            Err(error) => {
+                self.failures += 1;
+                tracing::debug!(%error, "receiving failed");
+                if self.failures >= FAILURES {
+                    return Err(error);
+                }
+                self.unread = true;
+                return Ok(Some(0));
+            }
+        }
+        self.unread = batch.is_full() || Batch::MESSAGES > quinn_udp::BATCH_SIZE;
+        let mut bytes = 0;
+        for (message, datagrams) in batch.messages() {
+            bytes += datagrams.len();
+            self.route(now, &message.received, datagrams, message.segment, door);
+        }
+        Ok(Some(bytes))
     }
 
     /// Leads the datagrams of a message to their connections, and those of other shards to them.

@@ -13,6 +13,7 @@ use jsp_proto::endpoint as router;
 use jsp_proto::error::{AppCode, TransportError};
 use jsp_proto::ids::{ConnectionHandle, Shard};
 use jsp_proto::rng::{Rng, Seed};
+use jsp_proto::time::Time;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use std::collections::VecDeque;
@@ -175,6 +176,19 @@ impl Endpoint {
         Ok(expired || taken || received)
     }
 
+    /// Looks whether a message is there, and nothing else: time stands still, but for what comes.
+    /// Returns whether one was.
+    pub(crate) fn glance(&mut self, now: Time) -> io::Result<bool> {
+        let Self { core, porch, batch, .. } = self;
+        let mut door = |core: &mut Core, incoming| porch.announce(core, now, incoming);
+        Ok(core.take_letters(now, &mut door) || core.glance(batch, now, &mut door)?)
+    }
+
+    /// The endpoint's time.
+    pub(crate) fn now(&self) -> Time {
+        self.core.clock.now()
+    }
+
     /// Sends what is due. Small writes of a turn leave together: those that fit share a datagram,
     /// and datagrams share a system call.
     ///
@@ -187,8 +201,8 @@ impl Endpoint {
 
     /// The next event of any connection, in the order in which they came about for each of them.
     pub fn poll_event(&mut self) -> Option<(ConnectionHandle, Event)> {
-        let now = self.core.clock.now();
-        let (live, event) = self.core.table.poll_event(now)?;
+        let clock = self.core.clock;
+        let (live, event) = self.core.table.poll_event(&clock)?;
         let handle = live.engine.handle();
         if live.told {
             self.core.on_told(handle.index);

@@ -1,5 +1,6 @@
 //! The connections of an endpoint, and which of them need a look.
 
+use crate::clock::Clock;
 use crate::event::Event;
 use crate::signing::{SignWith, Signers};
 use jsp_proto::connection::{self as engine, Connection};
@@ -139,10 +140,10 @@ impl Table {
     }
 
     /// The next event of any connection.
-    pub(super) fn poll_event(&mut self, now: Time) -> Option<(&mut Live, Event)> {
+    pub(super) fn poll_event(&mut self, clock: &Clock) -> Option<(&mut Live, Event)> {
         loop {
             let index = *self.lists.eventful.front()?;
-            let event = self.at(index).and_then(|(live, lists)| live.poll_event(now, lists));
+            let event = self.at(index).and_then(|(live, lists)| live.poll_event(clock, lists));
             if let Some(event) = event {
                 let (live, _) = self.at(index)?;
                 return Some((live, event));
@@ -157,14 +158,14 @@ impl Table {
 
 impl Live {
     /// The next event that is for the application.
-    fn poll_event(&mut self, now: Time, lists: &mut Lists) -> Option<Event> {
+    fn poll_event(&mut self, clock: &Clock, lists: &mut Lists) -> Option<Event> {
         loop {
             match self.engine.poll_event()? {
                 engine::Event::Stream(event) => return Some(event.into()),
                 engine::Event::Confirmed => self.greeting = None,
                 engine::Event::Sign(request) => {
                     lists.mark_due(self);
-                    if let Some(request) = self.sign(now, request) {
+                    if let Some(request) = self.sign(clock.now(), request) {
                         return Some(Event::SignatureWanted(request));
                     }
                 }

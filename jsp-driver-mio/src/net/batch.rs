@@ -35,10 +35,17 @@ impl Message {
 ///
 /// A socket that has its datagrams already adds each with [`Self::push`]; one that has them written
 /// lends out [`Self::buffers`], then says what came with [`Self::set`].
+///
+/// It lends out only as many as are likely to be needed: one more than came the last time, and twice
+/// as many if all were. Each that is offered costs a call something, whether it is used or not.
 pub struct Batch {
     buffers: Box<[u8]>,
     messages: [Message; Self::MESSAGES],
     count: usize,
+    /// How many buffers are lent out.
+    lends: usize,
+    /// Whether all that were lent out came back with something, or all were pushed to.
+    full: bool,
 }
 
 impl Batch {
@@ -54,12 +61,15 @@ impl Batch {
             buffers: vec![0; Self::MESSAGES * Self::MESSAGE].into(),
             messages: [Message::NONE; Self::MESSAGES],
             count: 0,
+            lends: Self::MESSAGES,
+            full: false,
         }
     }
 
     /// Forgets what was received.
     pub fn clear(&mut self) {
         self.count = 0;
+        self.full = false;
     }
 
     /// Whether nothing was received.
@@ -72,28 +82,41 @@ impl Batch {
         self.messages.iter().take(self.count).map(|message| message.len).sum()
     }
 
-    /// Whether there is no room for another message.
+    /// Whether there was no room for another message, so that more may be waiting.
     pub fn is_full(&self) -> bool {
-        self.count == Self::MESSAGES
+        self.full
+    }
+
+    /// A single message is likely, and asking for a second is not worth it: there will be time to look
+    /// for it later.
+    pub(crate) fn expect_one(&mut self) {
+        self.lends = 1;
     }
 
     /// Adds a message: `bytes` are datagrams of `segment` bytes each, the last may be shorter.
     /// Nothing is added, and `false` returned, if there is no room, or if it is longer than
     /// [`Self::MESSAGE`].
     pub fn push(&mut self, received: Received, bytes: &[u8], segment: usize) -> bool {
-        if self.is_full() || bytes.len() > Self::MESSAGE {
+        if self.count == Self::MESSAGES || bytes.len() > Self::MESSAGE {
             return false;
         }
         let start = self.count * Self::MESSAGE;
         self.buffers[start..start + bytes.len()].copy_from_slice(bytes);
         self.messages[self.count] = Message { received, len: bytes.len(), segment };
         self.count += 1;
+        self.full = self.count == Self::MESSAGES;
         true
     }
 
-    /// The room of each message, in order, to be written to; [`Self::set`] says what was written.
-    pub fn buffers(&mut self) -> [IoSliceMut<'_>; Self::MESSAGES] {
-        let mut buffers = self.buffers.chunks_exact_mut(Self::MESSAGE);
+    /// How many [`Self::buffers`] there are now, `1..=MESSAGES`.
+    pub fn lends(&self) -> usize {
+        self.lends
+    }
+
+    /// The room of as many messages as are likely to come, in order, to be written to; [`Self::set`]
+    /// says what was written. At most `N`, and of those only the first [`Self::lends`] are not empty.
+    pub fn buffers<const N: usize>(&mut self) -> [IoSliceMut<'_>; N] {
+        let mut buffers = self.buffers.chunks_exact_mut(Self::MESSAGE).take(self.lends);
         std::array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()))
     }
 
@@ -105,6 +128,9 @@ impl Batch {
             *slot = message;
             self.count += 1;
         }
+        self.full = self.count >= self.lends;
+        let likely = if self.full { 2 * self.lends } else { self.count + 1 };
+        self.lends = likely.clamp(2, Self::MESSAGES);
     }
 
     /// The messages that were received, with their bytes. Addresses are canonical: an IPv4 address is
@@ -164,7 +190,7 @@ mod tests {
     #[test]
     fn what_was_written_to_the_buffers_is_told_with_plain_addresses_and_within_bounds() {
         let mut batch = Batch::new();
-        batch.buffers()[0][..2].copy_from_slice(b"hi");
+        batch.buffers::<1>()[0][..2].copy_from_slice(b"hi");
         let received = received("[::ffff:192.0.2.1]:7");
         let honest = Message { received, len: 2, segment: 2 };
         let liar = Message { received, len: usize::MAX, segment: 0 };
@@ -174,5 +200,22 @@ mod tests {
         assert_eq!(found[0].0.received.remote, "192.0.2.1:7".parse().unwrap());
         assert_eq!((found[0].1, found[1].0.segment, found[1].1), (2, 1, Batch::MESSAGE));
         assert_eq!(&*batch.messages().next().unwrap().1, b"hi");
+    }
+    #[test]
+    fn as_much_room_is_lent_out_as_is_likely_to_be_needed() {
+        let message = Message { received: received("192.0.2.1:7"), len: 2, segment: 2 };
+        let mut batch = Batch::new();
+        let mut lent = Vec::new();
+        for came in [1, 1, 2, 4, 8, 8, 5, 6, 0] {
+            lent.push(batch.lends());
+            let buffers = batch.buffers::<{ Batch::MESSAGES }>();
+            assert_eq!(buffers.iter().filter(|buffer| !buffer.is_empty()).count(), batch.lends());
+            batch.set([message; Batch::MESSAGES].into_iter().take(came));
+            assert_eq!(batch.is_full(), came == *lent.last().unwrap(), "{came} of {lent:?}");
+        }
+        assert_eq!(lent, [8, 2, 2, 4, 8, 8, 8, 6, 8]);
+        assert_eq!(batch.lends(), 2);
+        batch.expect_one();
+        assert_eq!(batch.lends(), 1);
     }
 }

@@ -36,6 +36,9 @@ impl Default for SocketOptions {
     }
 }
 
+/// As many messages as come where there is no crowd.
+const FEW: usize = 2;
+
 /// What became of datagrams that were to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendOutcome {
@@ -133,8 +136,23 @@ impl Offloads {
     where
         UdpSockRef<'s>: From<&'s S>,
     {
-        let mut meta = [RecvMeta::default(); Batch::MESSAGES];
-        let count = self.state.recv(UdpSockRef::from(socket), &mut batch.buffers(), &mut meta)?;
+        let socket = UdpSockRef::from(socket);
+        // Small datagrams come one by one, and little is touched for them.
+        if batch.lends() <= FEW {
+            self.recv_up_to::<FEW>(socket, batch)
+        } else {
+            self.recv_up_to::<{ Batch::MESSAGES }>(socket, batch)
+        }
+    }
+
+    fn recv_up_to<const N: usize>(
+        &self,
+        socket: UdpSockRef<'_>,
+        batch: &mut Batch,
+    ) -> io::Result<()> {
+        let mut meta = [RecvMeta::default(); N];
+        let lends = batch.lends().min(N);
+        let count = self.state.recv(socket, &mut batch.buffers::<N>()[..lends], &mut meta)?;
         batch.set(meta.iter().take(count).map(message));
         Ok(())
     }
