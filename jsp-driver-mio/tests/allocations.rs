@@ -8,7 +8,7 @@ mod counting;
 
 use common::{End, World};
 use counting::{Counting, calls};
-use jsp_driver_mio::{ConnectionHandle, ConnectionMut, Dir, Event, StreamId};
+use jsp_driver_mio::{ConnectionHandle, ConnectionMut, Dir, Event, StreamId, TransportConfig};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -40,7 +40,10 @@ fn bulk(world: &mut World, handle: ConnectionHandle, id: StreamId, total: usize)
 
 #[test]
 fn a_steady_transfer_allocates_nothing_per_packet() {
-    let mut world = World::new();
+    // Less than what the congestion window would grow to, however long that took.
+    let mut transport = TransportConfig::default();
+    transport.streams.send_buffer = 256 << 10;
+    let mut world = World::with_transport(&transport);
     let (client, server) = world.connected();
     let id = world.client.connection(client).unwrap().open(Dir::Uni).unwrap();
     // Windows, rings and buffers grow to what the transfer needs; the path's MTU is found.

@@ -16,6 +16,9 @@ static ALLOCATOR: Counting = Counting;
 
 const CHUNK: usize = 256 << 10;
 const ECHO: usize = 64;
+/// Rounds, until one of them is steady: where a processor has other things to do as well, packets are late
+/// at times and taken for lost, and the first loss needs room to be noted.
+const ROUNDS: usize = 5;
 
 /// Echoes of [`ECHO`] bytes.
 async fn echoes(send: &mut SendStream, recv: &mut RecvStream, count: usize) {
@@ -68,18 +71,26 @@ async fn neither_echoes_nor_bulk_allocate_for_a_packet() {
     let (mut send, mut recv) = client.open_bi().await.unwrap();
     // Buffers, queues and windows grow to what this takes.
     soon("warm-up", echoes(&mut send, &mut recv, 2000)).await;
-    let before = calls();
-    assert!(before > 0, "the counter counts");
-    soon("echoes", echoes(&mut send, &mut recv, 2000)).await;
-    assert_eq!(calls() - before, 0, "in 2000 echoes");
+    assert!(calls() > 0, "the counter counts");
+    let mut allocations = Vec::with_capacity(ROUNDS);
+    while allocations.len() < ROUNDS && allocations.last() != Some(&0) {
+        let before = calls();
+        soon("echoes", echoes(&mut send, &mut recv, 2000)).await;
+        allocations.push(calls() - before);
+    }
+    assert_eq!(allocations.last(), Some(&0), "in 2000 echoes: {allocations:?}");
     send.finish().unwrap();
 
     let chunk = Bytes::from(vec![9; CHUNK]);
     let (mut send, mut recv) = client.open_bi().await.unwrap();
     soon("warm-up", bulk(&mut send, &mut recv, &chunk, 200)).await;
-    let (before, first) = (calls(), client.stats().counts.packets_sent);
-    soon("bulk", bulk(&mut send, &mut recv, &chunk, 100)).await;
-    let packets = client.stats().counts.packets_sent - first;
-    assert!(packets > 1000, "{packets} packets");
-    assert_eq!(calls() - before, 0, "over {packets} packets");
+    allocations.clear();
+    while allocations.len() < ROUNDS && allocations.last() != Some(&0) {
+        let (before, first) = (calls(), client.stats().counts.packets_sent);
+        soon("bulk", bulk(&mut send, &mut recv, &chunk, 100)).await;
+        let packets = client.stats().counts.packets_sent - first;
+        assert!(packets > 1000, "{packets} packets");
+        allocations.push(calls() - before);
+    }
+    assert_eq!(allocations.last(), Some(&0), "over 1000 packets and more: {allocations:?}");
 }
