@@ -243,7 +243,7 @@ fn find(desk: &Desk, handle: ConnectionHandle) -> Option<Arc<Link>> {
 /// How many leading bytes go to one connection, which is then the last of `touched`; 0 if the first
 /// datagram needs a closer look.
 fn route_run(desk: &Desk, touched: &mut Vec<Arc<Link>>, bytes: &[u8], segment: usize) -> usize {
-    let book = lock(&desk.book);
+    let mut book = lock(&desk.book);
     let Some((handle, run)) = book.router.route_run(bytes, segment) else { return 0 };
     let Some(link) = book.link(handle) else { return 0 };
     touch(touched, link);

@@ -140,6 +140,9 @@ pub struct Endpoint {
     rng: Rng,
     cid_key: Arc<CidKey>,
     steering: Steering,
+    /// The ID that was last found to be of this shard, and where it leads: datagrams of one connection often come
+    /// one after the other.
+    routed: Option<([u8; ConnectionId::LEN], ConnectionHandle)>,
     reset_key: Arc<ResetKey>,
     token_key: TokenKey,
     slots: Slots,
@@ -164,6 +167,7 @@ impl Endpoint {
             steering: Steering::new(Arc::clone(&cid_key), config.shard, config.limits.connections),
             slots: Slots::new(Arc::clone(&cid_key)),
             cid_key,
+            routed: None,
             reset_key: Arc::new(ResetKey::new(Arc::clone(provider), reset)),
             token_key: TokenKey::new(&**provider, &secret(&own, "token key")),
             admission: Admission::default(),
@@ -212,15 +216,32 @@ impl Endpoint {
     /// How many bytes at the front of a batch of datagrams of `segment` bytes each go to one
     /// connection, and to which: the fast path for what generic receive offload gives. `None` if the
     /// first datagram must go through [`Self::handle`].
-    pub fn route_run(&self, batch: &[u8], segment: usize) -> Option<(ConnectionHandle, usize)> {
-        let mut datagrams = batch.chunks(segment.max(1));
-        let first = short_dcid(datagrams.next()?)?;
-        let (handle, _) = self.cid_key.decode_own(first)?;
+    pub fn route_run(
+        &mut self,
+        batch: &[u8],
+        segment: usize,
+    ) -> Option<(ConnectionHandle, usize)> {
+        let segment = segment.max(1);
+        let first = *short_dcid(batch.get(..segment).unwrap_or(batch))?;
+        let handle = match self.routed {
+            Some((id, handle)) if id == first => handle,
+            _ => {
+                let (handle, _) = self.cid_key.decode_own(&first)?;
+                self.routed = Some((first, handle));
+                handle
+            }
+        };
         if !self.slots.is_live(handle) {
             return None;
         }
-        let more = datagrams.take_while(|datagram| short_dcid(datagram) == Some(first)).count();
-        Some((handle, batch.len().min((1 + more) * segment.max(1))))
+        let mut end = segment;
+        while end < batch.len()
+            && let Some(rest) = batch.get(end..)
+            && short_dcid(rest.get(..segment).unwrap_or(rest)) == Some(&first)
+        {
+            end += segment;
+        }
+        Some((handle, end.min(batch.len())))
     }
 
     /// Which other shard the front of a batch of datagrams of `segment` bytes each belongs to, and how

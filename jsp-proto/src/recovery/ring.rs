@@ -344,12 +344,17 @@ impl Ring {
         largest_acked: Option<PacketNumber>,
         mut forget: impl FnMut() -> Time,
     ) {
-        let done = |(number, slot): &(u64, &Slot)| match slot {
+        let mut done = |number, slot: &Slot| match slot {
             Slot::Acked { .. } => true,
-            Slot::Skipped => largest_acked.is_some_and(|largest| largest.0 > *number),
+            Slot::Skipped => largest_acked.is_some_and(|largest| largest.0 > number),
             Slot::Sent(sent) => sent.fate != Fate::Outstanding && sent.time < forget(),
         };
-        let count = (self.base..).zip(&self.slots).take_while(done).count();
+        let mut count = 0;
+        while let Some(slot) = self.slots.get(count)
+            && done(self.base + count as u64, slot)
+        {
+            count += 1;
+        }
         if count > 0 {
             drop_front(&mut self.slots, count);
             self.base += count as u64;

@@ -85,7 +85,20 @@ impl<'a> Reader<'a> {
     }
 
     /// A variable-length integer. Longer encodings than needed are accepted.
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.rest.split_first() {
+            // Most are small.
+            Some((&byte, rest)) if byte < 0x40 => {
+                self.rest = rest;
+                Ok(byte.into())
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let first = self.peek().ok_or(Malformed)?;
         Ok(match first >> 6 {
             0 => u64::from(self.u8()?),

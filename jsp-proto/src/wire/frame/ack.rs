@@ -46,8 +46,12 @@ pub struct AckFrame<'a> {
     pub largest: PacketNumber,
     /// How long the acknowledgement of `largest` was held back, in microseconds.
     pub delay_micros: u64,
+    /// The smallest packet of the first range.
+    smallest: u64,
     /// Encoded: the first range, then pairs of gap and range.
     ranges: &'a [u8],
+    /// How many of these bytes are the first range.
+    first_len: u8,
     /// Counts of marked packets, if the frame is an ACK_ECN.
     pub ecn: Option<EcnCounts>,
 }
@@ -59,8 +63,9 @@ impl<'a> AckFrame<'a> {
     }
 
     /// The ranges, largest first.
-    pub const fn ranges(&self) -> AckRanges<'a> {
-        AckRanges { reader: Reader::new(self.ranges), next: Some(self.largest.0), first: true }
+    pub fn ranges(&self) -> AckRanges<'a> {
+        let further = self.ranges.get(usize::from(self.first_len)..).unwrap_or_default();
+        AckRanges { reader: Reader::new(further), next: Some((self.smallest, self.largest.0)) }
     }
 
     /// Writes a frame of `ranges`, which descend and do not touch; at most [`MAX_RANGES`] and no
@@ -110,7 +115,9 @@ impl<'a> AckFrame<'a> {
             return Err(Malformed);
         }
         let mut ahead = r.clone();
-        let mut smallest = largest.checked_sub(ahead.varint()?).ok_or(Malformed)?;
+        let first = largest.checked_sub(ahead.varint()?).ok_or(Malformed)?;
+        let first_len = (r.remaining() - ahead.remaining()) as u8;
+        let mut smallest = first;
         for _ in 0..further {
             let end = smallest.checked_sub(ahead.varint()? + 2).ok_or(Malformed)?;
             smallest = end.checked_sub(ahead.varint()?).ok_or(Malformed)?;
@@ -121,7 +128,8 @@ impl<'a> AckFrame<'a> {
         } else {
             None
         };
-        Ok(Self { largest: PacketNumber(largest), delay_micros, ranges, ecn })
+        let largest = PacketNumber(largest);
+        Ok(Self { largest, delay_micros, smallest: first, ranges, first_len, ecn })
     }
 }
 
@@ -176,23 +184,28 @@ fn put_ecn(out: &mut impl Put, ecn: Option<EcnCounts>) -> Result<(), Full> {
 /// The ranges of an ACK, largest first.
 #[derive(Clone, Debug)]
 pub struct AckRanges<'a> {
+    /// The ranges behind the next: pairs of gap and range, which were checked when the frame was decoded.
     reader: Reader<'a>,
-    /// The largest of the next range if it is the first, else the smallest of the last one.
-    next: Option<u64>,
-    first: bool,
+    /// The next range, from its smallest to its largest.
+    next: Option<(u64, u64)>,
+}
+
+impl AckRanges<'_> {
+    /// The range behind one that begins at `smallest`.
+    #[inline(never)]
+    fn further(&mut self, smallest: u64) -> Option<(u64, u64)> {
+        let end = smallest.checked_sub(self.reader.varint().ok()? + 2)?;
+        let start = end.checked_sub(self.reader.varint().ok()?)?;
+        Some((start, end))
+    }
 }
 
 impl Iterator for AckRanges<'_> {
     type Item = RangeInclusive<u64>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut end = self.next?;
-        if !core::mem::take(&mut self.first) {
-            // Both subtractions were checked when the frame was decoded.
-            end = end.checked_sub(self.reader.varint().ok()? + 2)?;
-        }
-        let start = end.checked_sub(self.reader.varint().ok()?)?;
-        self.next = Some(start);
+        let (start, end) = self.next?;
+        self.next = if self.reader.is_empty() { None } else { self.further(start) };
         Some(start..=end)
     }
 }
