@@ -65,7 +65,7 @@ impl Connection {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle_one(&mut self, batch: &mut Batch<'_>, datagram: &mut [u8], mask: Option<HeaderMask>) {
         if let Err(error) = self.handle_datagram(batch, datagram, mask) {
             self.fail(batch.now, error);

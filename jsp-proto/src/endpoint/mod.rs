@@ -216,11 +216,7 @@ impl Endpoint {
     /// How many bytes at the front of a batch of datagrams of `segment` bytes each go to one
     /// connection, and to which: the fast path for what generic receive offload gives. `None` if the
     /// first datagram must go through [`Self::handle`].
-    pub fn route_run(
-        &mut self,
-        batch: &[u8],
-        segment: usize,
-    ) -> Option<(ConnectionHandle, usize)> {
+    pub fn route_run(&mut self, batch: &[u8], segment: usize) -> Option<(ConnectionHandle, usize)> {
         let segment = segment.max(1);
         let first = *short_dcid(batch.get(..segment).unwrap_or(batch))?;
         let handle = match self.routed {

@@ -21,7 +21,6 @@ use crate::planted::{self, Bug};
 use crate::record::{Held, SentFrame, SentPacket};
 use crate::time::Time;
 use alloc::collections::VecDeque;
-use core::mem;
 use core::ops::RangeInclusive;
 
 /// How many packets of a space are remembered; a straggler at the front is given up beyond it.
@@ -226,15 +225,18 @@ impl Ring {
     ) -> Result<(), NeverSent> {
         let mut at = end;
         loop {
-            let Some(slot) = self.slot_mut(at) else { return Ok(()) };
-            // The rest of the range is about to be marked as well.
-            let acked = Slot::Acked { run: (at - start + 1) as u32 };
-            match mem::replace(slot, acked) {
+            let base = self.base;
+            let index = at.checked_sub(base).and_then(|index| usize::try_from(index).ok());
+            let Some(slot) = index.and_then(|index| self.slots.get_mut(index)) else {
+                return Ok(());
+            };
+            match slot {
                 Slot::Sent(sent) => {
-                    each(at, &sent, frames_of(&self.frames, self.frames_base, &sent));
+                    each(at, sent, frames_of(&self.frames, self.frames_base, sent));
+                    // The rest of the range is about to be marked as well.
+                    *slot = Slot::Acked { run: (at - start + 1) as u32 };
                 }
-                known @ Slot::Acked { .. } => {
-                    *slot = known;
+                Slot::Acked { .. } => {
                     match self.find_unacked(at).filter(|&below| below >= start) {
                         Some(below) => at = below,
                         None => return Ok(()),
@@ -242,10 +244,7 @@ impl Ring {
                     continue;
                 }
                 Slot::Skipped if planted::is(Bug::AckOfUnsent) => *slot = Slot::Acked { run: 1 },
-                Slot::Skipped => {
-                    *slot = Slot::Skipped;
-                    return Err(NeverSent);
-                }
+                Slot::Skipped => return Err(NeverSent),
             }
             if at <= start {
                 return Ok(());

@@ -233,17 +233,17 @@ impl Streams {
         id: StreamId,
         acked: impl FnOnce(&mut SendPart, &mut ChunkPool) -> u64,
     ) {
-        let Some(part) = self.table.get_mut(&id).and_then(|stream| stream.send.as_mut()) else {
-            return;
-        };
+        let Some(stream) = self.table.get_mut(&id) else { return };
+        let Some(part) = stream.send.as_mut() else { return };
         let was_terminal = part.state.is_terminal();
         self.buffered -= acked(part, &mut self.chunks);
         let ended = part.state.is_terminal() && !was_terminal;
+        // What has arrived need not be sent again; it changes nothing else that a stream waits for.
+        self.urgent.set(id, &mut stream.queued.urgent, part.has_urgent());
         if ended && !part.is_reset() {
             // Once for each stream, as a part becomes terminal once.
             self.events.push(StreamEvent::Finished(id), &mut false);
         }
-        self.refresh(id);
         if ended {
             self.remove_if_ended(id);
         }
