@@ -103,12 +103,16 @@ pub struct TransportError {
 
 impl TransportError {
     /// A fault that no single frame caused.
+    #[cold]
+    #[inline(never)]
     pub const fn new(code: Code, reason: &'static str) -> Self {
         Self { code, frame: 0, reason }
     }
 
     /// The same fault, caused by a frame of type `frame`.
     #[must_use]
+    #[cold]
+    #[inline(never)]
     pub const fn in_frame(mut self, frame: u8) -> Self {
         self.frame = frame;
         self

@@ -5,6 +5,8 @@ use crate::time::{Duration, nanos};
 /// The granularity below which timers are not set (RFC 9002, section 6.1.2).
 pub const GRANULARITY: Duration = Duration::from_millis(1);
 const GRANULARITY_NANOS: u64 = GRANULARITY.as_nanos() as u64;
+/// Few enough that eight times as many are a number, too: 73 years.
+const MAX_NANOS: u64 = u64::MAX >> 3;
 
 /// What is known of a path's round-trip time. In nanoseconds: they are compared and averaged for each packet, and a
 /// connection keeps them for ever.
@@ -20,7 +22,7 @@ pub struct Rtt {
 impl Rtt {
     /// An estimator without samples that assumes `initial` (333 ms by RFC 9002, section 6.2.2).
     pub fn new(initial: Duration) -> Self {
-        let initial = bounded(initial);
+        let initial = nanos(initial).min(MAX_NANOS);
         Self {
             latest: initial,
             min: initial,
@@ -34,7 +36,12 @@ impl Rtt {
     /// peer says that it waited for `ack_delay` (already capped by its `max_ack_delay` once the
     /// handshake is confirmed).
     pub fn update(&mut self, latest: Duration, ack_delay: Duration) {
-        let (latest, ack_delay) = (bounded(latest), bounded(ack_delay));
+        self.update_nanos(nanos(latest), nanos(ack_delay));
+    }
+
+    /// The same, of durations in nanoseconds.
+    pub fn update_nanos(&mut self, latest: u64, ack_delay: u64) {
+        let (latest, ack_delay) = (latest.min(MAX_NANOS), ack_delay.min(MAX_NANOS));
         self.latest = latest;
         if !self.sampled {
             self.sampled = true;
@@ -80,11 +87,6 @@ impl Rtt {
     pub fn pto_base(&self) -> Duration {
         Duration::from_nanos(self.smoothed + (4 * self.variance).max(GRANULARITY_NANOS))
     }
-}
-
-/// Nanoseconds, few enough that eight times as many are a number, too: 73 years.
-fn bounded(duration: Duration) -> u64 {
-    nanos(duration).min(u64::MAX >> 3)
 }
 
 #[cfg(test)]

@@ -79,6 +79,12 @@ impl SendCredit {
     }
 }
 
+/// The time two round trips before `now`, each of which counts as at least a millisecond: an application does not
+/// get its turn more often.
+pub fn two_round_trips_ago(now: Time, rtt: Duration) -> Time {
+    now - 2 * rtt.max(GRANULARITY)
+}
+
 /// What this end lets the peer send, in bytes.
 #[derive(Clone, Debug)]
 pub struct ReceiveCredit {
@@ -144,16 +150,17 @@ impl ReceiveCredit {
     }
 
     /// Measures how fast the window is consumed. It is called as data arrives: `now` is then exact,
-    /// however long the application took before. Returns whether the window grew.
-    ///
-    /// Round trips count as at least a millisecond: an application does not get its turn more often.
-    pub fn tune(&mut self, now: Time, rtt: Duration) -> bool {
+    /// however long the application took before; what began [`two_round_trips_ago`] or later was fast. Returns
+    /// whether the window grew.
+    #[inline(never)]
+    pub fn tune(&mut self, now: Time, two_round_trips_ago: Time) -> bool {
         let (since, from) = *self.measured.get_or_insert((now, self.consumed));
-        let fast = now.since(since) <= 2 * rtt.max(GRANULARITY);
+        let fast = since >= two_round_trips_ago;
         let full = self.consumed - from >= self.window;
-        if !fast || full {
-            self.measured = Some((now, self.consumed));
+        if fast && !full {
+            return false;
         }
+        self.measured = Some((now, self.consumed));
         fast && full && self.grow_to(self.window.saturating_mul(2))
     }
 
@@ -202,6 +209,10 @@ mod tests {
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
     const AT: fn(u64) -> Time = |ms| Time::from_nanos(ms * 1_000_000);
+
+    fn tune(credit: &mut ReceiveCredit, now: Time, rtt: Duration) -> bool {
+        credit.tune(now, two_round_trips_ago(now, rtt))
+    }
 
     #[test]
     fn a_sender_reports_each_limit_that_stops_it_once() {
@@ -260,7 +271,7 @@ mod tests {
             for _ in 0..4 {
                 let n = credit.window() / 4;
                 credit.receive(n).unwrap();
-                credit.tune(AT(now), MS(10));
+                tune(&mut credit, AT(now), MS(10));
                 credit.consume(n);
                 credit.announced();
                 now += ms / 4;
@@ -282,21 +293,21 @@ mod tests {
     #[test]
     fn a_burst_after_a_pause_is_measured_from_its_start() {
         let mut credit = ReceiveCredit::new(1000, 8000);
-        credit.tune(AT(0), MS(10));
-        credit.tune(AT(5000), MS(10));
+        tune(&mut credit, AT(0), MS(10));
+        tune(&mut credit, AT(5000), MS(10));
         credit.receive(1000).unwrap();
         credit.consume(1000);
-        assert!(credit.tune(AT(5010), MS(10)));
+        assert!(tune(&mut credit, AT(5010), MS(10)));
     }
 
     #[test]
     fn an_application_that_reads_late_is_not_taken_for_a_fast_one() {
         let mut credit = ReceiveCredit::new(1000, 8000);
         credit.receive(1000).unwrap();
-        credit.tune(AT(0), MS(10));
+        tune(&mut credit, AT(0), MS(10));
         // Everything is read a second later, of which the credit learns with the next arrival only.
         credit.consume(1000);
-        assert!(!credit.tune(AT(1000), MS(10)));
+        assert!(!tune(&mut credit, AT(1000), MS(10)));
         assert_eq!(credit.window(), 1000);
     }
 
@@ -308,7 +319,7 @@ mod tests {
             steps.into_iter().all(|(receive, consume, wait)| {
                 now += u64::from(wait % 50);
                 let _ = credit.receive(u64::from(receive));
-                credit.tune(AT(now), MS(10));
+                tune(&mut credit, AT(now), MS(10));
                 credit.consume(u64::from(consume).min(credit.received() - credit.consumed()));
                 if credit.is_due() {
                     credit.announced();

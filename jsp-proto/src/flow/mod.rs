@@ -3,4 +3,4 @@
 
 mod credit;
 
-pub use credit::{Exceeded, ReceiveCredit, SendCredit};
+pub use credit::{Exceeded, ReceiveCredit, SendCredit, two_round_trips_ago};

@@ -39,7 +39,7 @@ use crate::planted::{self, Bug};
 use crate::record::{AckSample, CongestionEvent, Held, SentFrame, SentPacket};
 use crate::rng::Rng;
 use crate::rtt::Rtt;
-use crate::time::{Duration, Time};
+use crate::time::{Duration, Time, nanos};
 use crate::wire::frame::{AckFrame, kind};
 use loss::Reordering;
 use pto::Backoff;
@@ -258,8 +258,9 @@ impl Recovery {
         if largest == ack.largest.0 && gathered.ack_eliciting {
             let sample = now - newest.time;
             // Nobody holds back acknowledgements of the first flight (RFC 9002, section 5.3).
-            let delay = if space == Space::Initial { Duration::ZERO } else { ack.delay() };
-            rtt.update(sample, delay.min(max_ack_delay));
+            let held = if space == Space::Initial { 0 } else { ack.delay_micros };
+            let delay = held.saturating_mul(1000).min(nanos(max_ack_delay));
+            rtt.update_nanos(nanos(sample), delay);
             self.sampled.get_or_insert(now);
             sampled = Some(sample);
         }

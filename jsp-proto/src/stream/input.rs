@@ -6,7 +6,7 @@ use super::pool::RingPool;
 use super::recv::RecvPart;
 use super::streams::Streams;
 use crate::error::{AppCode, Code, TransportError};
-use crate::flow::ReceiveCredit;
+use crate::flow::{ReceiveCredit, two_round_trips_ago};
 use crate::ids::{Dir, StreamId};
 use crate::time::{Duration, Time};
 use crate::wire::frame::StreamFrame;
@@ -171,12 +171,13 @@ fn tune(
     connection: &mut ReceiveCredit,
     rings: &mut RingPool,
 ) {
-    let grown = part.is_receiving() && part.credit.tune(now, rtt);
+    let recent = two_round_trips_ago(now, rtt);
+    let grown = part.is_receiving() && part.credit.tune(now, recent);
     if grown {
         // One stream alone should not be held back by the window that all share.
         connection.grow_to(part.credit.window().saturating_mul(3) / 2);
     }
-    if connection.tune(now, rtt) || grown {
+    if connection.tune(now, recent) || grown {
         rings.set_budget(usize::try_from(connection.window()).unwrap_or(usize::MAX));
     }
 }
