@@ -39,7 +39,9 @@ impl Connection {
             let mut batch = Batch::new(now, meta);
             if bytes.len() <= segment {
                 self.path.on_received(bytes.len(), usize::from(!bytes.is_empty()));
-                self.handle_one(&mut batch, bytes, None);
+                if let Err(error) = self.handle_datagram(&mut batch, bytes, None) {
+                    self.fail(now, error);
+                }
             } else {
                 self.path.on_received(bytes.len(), bytes.len().div_ceil(segment));
                 self.handle_train(&mut batch, bytes, segment);
@@ -60,15 +62,10 @@ impl Connection {
                 if self.phase == Phase::Drained {
                     return;
                 }
-                self.handle_one(batch, datagram, masks.get(index));
+                if let Err(error) = self.handle_datagram(batch, datagram, masks.get(index)) {
+                    self.fail(batch.now, error);
+                }
             }
-        }
-    }
-
-    #[inline(always)]
-    fn handle_one(&mut self, batch: &mut Batch<'_>, datagram: &mut [u8], mask: Option<HeaderMask>) {
-        if let Err(error) = self.handle_datagram(batch, datagram, mask) {
-            self.fail(batch.now, error);
         }
     }
 
