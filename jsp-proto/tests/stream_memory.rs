@@ -24,7 +24,7 @@ fn ends(config: &StreamConfig) -> [Streams; 2] {
     let mut parameters = Parameters::default();
     config.announce(&mut parameters);
     [Side::Client, Side::Server].map(|side| {
-        let mut streams = Streams::new(side, config.clone());
+        let mut streams = Streams::new(side, config);
         streams.set_peer_parameters(&parameters);
         streams
     })

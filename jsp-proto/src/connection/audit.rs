@@ -141,7 +141,7 @@ impl Connection {
             acked_mtu: self.path.largest_acked(),
             generation: self.spaces.data_keys.as_ref().map_or(0, |keys| keys.generation()),
             memory: Memory {
-                streams: self.streams.memory(),
+                streams: self.streams.memory(&self.config.streams),
                 sent_packets: self.recovery.held(),
                 handshake: self.handshake().map_or(Held::default(), Handshake::memory),
                 deferred: Deferred::held(self.opening.as_ref().map(|opening| &opening.deferred)),

@@ -188,7 +188,7 @@ impl Connection {
             spaces: Spaces::new(keys, config.max_ack_delay),
             recovery: Recovery::new(side, now),
             path: Path::new(&config.path(), now, remote, local, side == Side::Client),
-            streams: Streams::new(side, config.streams.clone()),
+            streams: Streams::new(side, &config.streams),
             untidy: false,
             datagram: 0,
             local_ids,
@@ -197,7 +197,6 @@ impl Connection {
             agreed: None,
             peer_keys: None,
             suite: None,
-            peer_ack_delay: Duration::ZERO,
             confirmed: false,
             owed: Owed::default(),
             last_dcid: first_id,
@@ -336,7 +335,6 @@ impl Connection {
         self.path.frequency_mut().set_peer(peer.max_ack_delay(), min_ack_delay);
         self.streams.set_peer_parameters(peer);
         self.local_ids.set_peer_limit(peer.cid_limit);
-        self.peer_ack_delay = peer.max_ack_delay();
         Ok(())
     }
 

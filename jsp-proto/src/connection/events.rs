@@ -4,6 +4,7 @@ use crate::error::CloseReason;
 use crate::handshake::SignRequest;
 use crate::planted::{self, Bug};
 use crate::stream::StreamEvent;
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 /// Something that the application may want to act on.
@@ -26,7 +27,8 @@ pub enum Event {
 /// Events that await the application. Streams keep their own, bounded queue.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    queue: VecDeque<Event>,
+    /// There is one only while something waits: a connection tells three things in its life.
+    queue: Option<Box<VecDeque<Event>>>,
     closed: bool,
 }
 
@@ -37,29 +39,30 @@ impl Events {
             return;
         }
         self.closed = matches!(event, Event::Closed(_));
-        self.queue.push_back(event);
+        self.queue.get_or_insert_default().push_back(event);
     }
 
     /// Whether the last event was taken.
     pub(super) fn is_over(&self) -> bool {
-        self.closed && self.queue.is_empty()
+        self.closed && self.queue.is_none()
     }
 
     /// The next event, unless it is the last one, for which [`Self::pop_closed`] asks.
     pub(super) fn pop(&mut self) -> Option<Event> {
-        if matches!(self.queue.front(), Some(Event::Closed(_))) {
-            return None;
-        }
-        self.queue.pop_front()
-    }
-
-    /// Gives back the room of events that were taken.
-    pub(super) fn shrink(&mut self) {
-        self.queue.shrink_to_fit();
+        self.pop_if(|event| !matches!(event, Event::Closed(_)))
     }
 
     /// The last event, once all before it are gone.
     pub(super) fn pop_closed(&mut self) -> Option<Event> {
-        self.queue.pop_front_if(|event| matches!(event, Event::Closed(_)))
+        self.pop_if(|event| matches!(event, Event::Closed(_)))
+    }
+
+    fn pop_if(&mut self, wanted: impl FnOnce(&mut Event) -> bool) -> Option<Event> {
+        let queue = self.queue.as_mut()?;
+        let event = queue.pop_front_if(wanted);
+        if queue.is_empty() {
+            self.queue = None;
+        }
+        event
     }
 }

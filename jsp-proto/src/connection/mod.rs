@@ -118,8 +118,6 @@ pub struct Connection {
     /// The peer's public keys, while the connection is young.
     peer_keys: Option<Box<Identity>>,
     suite: Option<Suite>,
-    /// How long the peer may hold acknowledgements back.
-    peer_ack_delay: Duration,
     confirmed: bool,
     owed: Owed,
     /// The destination that the last packet named, known to be ours.
@@ -237,7 +235,7 @@ impl Connection {
 
     /// How long the peer may hold acknowledgements back.
     fn peer_ack_delay(&self) -> Duration {
-        self.peer_ack_delay
+        self.path.frequency().promised()
     }
 }
 

@@ -111,7 +111,6 @@ impl Connection {
         self.streams.release_memory();
         self.recovery.trim();
         self.sent = Vec::new();
-        self.events.shrink();
         self.rng.rest();
         if self.confirmed {
             self.peer_keys = None;

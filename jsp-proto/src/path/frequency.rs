@@ -22,8 +22,8 @@ const MIN_THRESHOLD: u64 = 8;
 /// What the peer was asked for, and what it may therefore do.
 #[derive(Debug)]
 pub struct AckFrequency {
-    /// What holds without a request: the peer's promise.
-    usual: AckPolicy,
+    /// The longest that the peer holds acknowledgements back: what it promised.
+    promised: Duration,
     /// The shortest delay that it can be asked for; `None`: it takes no requests.
     min_delay: Option<Duration>,
     /// The largest flight lately, in bytes.
@@ -49,14 +49,23 @@ struct Requests {
 impl AckFrequency {
     /// Before anything is known of the peer.
     pub(super) const fn new() -> Self {
-        let usual = AckPolicy::new(Duration::ZERO);
-        Self { usual, min_delay: None, flight: 0, requests: None }
+        Self { promised: Duration::ZERO, min_delay: None, flight: 0, requests: None }
     }
 
     /// Takes the peer's promise, and what it can be asked for; nothing was asked before.
     pub fn set_peer(&mut self, max_delay: Duration, min_delay: Option<Duration>) {
-        self.usual = AckPolicy::new(max_delay);
+        self.promised = max_delay;
         self.min_delay = min_delay.filter(|min| *min <= max_delay);
+    }
+
+    /// The longest that the peer holds acknowledgements back.
+    pub const fn promised(&self) -> Duration {
+        self.promised
+    }
+
+    /// What holds without a request.
+    const fn usual(&self) -> AckPolicy {
+        AckPolicy::new(self.promised)
     }
 
     /// Whether the peer takes ACK_FREQUENCY and IMMEDIATE_ACK.
@@ -66,7 +75,7 @@ impl AckFrequency {
 
     /// The most patient that the peer may be: requests that it may not have yet, and those before, count.
     pub fn policy(&self) -> AckPolicy {
-        self.requests.as_ref().map_or(self.usual, |requests| requests.policy())
+        self.requests.as_ref().map_or(self.usual(), |requests| requests.policy())
     }
 
     /// The request to send, if one is owed; it counts as sent.
@@ -112,13 +121,14 @@ impl AckFrequency {
             return;
         }
         let packets = self.flight / share;
+        let usual = self.usual();
         let wanted = if packets < MIN_THRESHOLD {
-            self.usual
+            usual
         } else {
             AckPolicy {
                 threshold: packets.min(u64::from(MAX_THRESHOLD)) as u32,
-                max_delay: (rtt.smoothed() / 4).max(min_delay).min(self.usual.max_delay),
-                ..self.usual
+                max_delay: (rtt.smoothed() / 4).max(min_delay).min(self.promised),
+                ..usual
             }
         };
         match &mut self.requests {
@@ -131,8 +141,8 @@ impl AckFrequency {
                     requests.since = now;
                 }
             }
-            None if differs(&wanted, &self.usual) => {
-                let (asked, before) = (wanted, self.usual);
+            None if differs(&wanted, &usual) => {
+                let (asked, before) = (wanted, usual);
                 let first = Requests { asked, before, next: 0, owed: true, since: now };
                 self.requests = Some(Box::new(first));
             }

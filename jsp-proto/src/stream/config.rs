@@ -41,6 +41,28 @@ pub struct StreamConfig {
     pub send_backlog: usize,
 }
 
+/// Of these limits, those that a connection's streams look at again and again. None is larger than
+/// [`MAX_WINDOW`], and a connection that rests keeps them, too.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) stream_window: u32,
+    pub(super) stream_window_max: u32,
+    pub(super) send_buffer: u32,
+    pub(super) send_backlog: u32,
+}
+
+impl From<&StreamConfig> for Limits {
+    fn from(config: &StreamConfig) -> Self {
+        let bounded = |bytes: u64| bytes.min(MAX_WINDOW) as u32;
+        Self {
+            stream_window: bounded(config.stream_window),
+            stream_window_max: bounded(config.stream_window_max),
+            send_buffer: bounded(config.send_buffer as u64),
+            send_backlog: bounded(config.send_backlog as u64),
+        }
+    }
+}
+
 impl Default for StreamConfig {
     fn default() -> Self {
         Self {

@@ -1,5 +1,6 @@
 //! What the streams of a connection hold, and what they may.
 
+use super::config::StreamConfig;
 use super::pool::{ChunkPool, RingPool};
 use super::state::Stream;
 use super::streams::Streams;
@@ -27,9 +28,10 @@ pub struct StreamMemory {
 }
 
 impl Streams {
-    /// What the streams hold. It looks at each stream and each chunk of data.
-    pub fn memory(&self) -> StreamMemory {
-        let config = &self.config;
+    /// What the streams hold, and what `config`, which they were made with, lets them. It looks at each stream and
+    /// each chunk of data.
+    pub fn memory(&self, config: &StreamConfig) -> StreamMemory {
+        let config = &config.clone().clamped();
         let credit = &self.receive_credit;
         let window_max = config.connection_window_max.max(config.connection_window);
         let window = credit.window().min(window_max);
@@ -93,7 +95,7 @@ mod tests {
     fn streams(side: Side) -> Streams {
         let mut parameters = Parameters::default();
         StreamConfig::default().announce(&mut parameters);
-        let mut streams = Streams::new(side, small());
+        let mut streams = Streams::new(side, &small());
         streams.set_peer_parameters(&parameters);
         streams
     }
@@ -120,7 +122,7 @@ mod tests {
                 if let Some(part) = streams.table.get_mut(&id).and_then(|stream| stream.recv.as_mut()) {
                     part.credit.announced();
                 }
-                !parts(&streams.memory()).iter().any(Held::is_over)
+                !parts(&streams.memory(&small())).iter().any(Held::is_over)
             })
         }
 
@@ -135,7 +137,7 @@ mod tests {
                 } else {
                     let _ = streams.write(id, &data);
                 }
-                !parts(&streams.memory()).iter().any(Held::is_over)
+                !parts(&streams.memory(&small())).iter().any(Held::is_over)
             })
         }
     }
@@ -143,20 +145,20 @@ mod tests {
     #[test]
     fn what_is_held_is_what_was_stored_and_written() {
         let mut server = streams(Side::Server);
-        assert!(parts(&server.memory()).iter().all(|held| held.bytes == 0));
+        assert!(parts(&server.memory(&small())).iter().all(|held| held.bytes == 0));
         let id = StreamId::new(Side::Client, Dir::Bi, 0);
         let frame = StreamFrame { id, offset: Some(500), fin: false, data: &[1; 100] };
         server.on_stream(Time::ZERO, Duration::from_millis(1), &frame).unwrap();
         server.settle();
-        let memory = server.memory();
+        let memory = server.memory(&small());
         assert_eq!(memory.unread.bytes, 600, "the gap is charged");
         assert!(memory.receive.bytes > 1024, "a buffer, and a note of the gap");
         assert_eq!(memory.states.bytes, size_of::<Stream>() as u64);
         server.write(id, &[2; 300]).unwrap();
-        let memory = server.memory();
+        let memory = server.memory(&small());
         assert_eq!(memory.unacknowledged, Held { bytes: 300, limit: 10_000 });
         assert!(memory.send.bytes >= 512);
         server.write_bytes(id, &mut Bytes::from(vec![3; 1000])).unwrap();
-        assert!(server.memory().send.bytes >= memory.send.bytes + 1000);
+        assert!(server.memory(&small()).send.bytes >= memory.send.bytes + 1000);
     }
 }

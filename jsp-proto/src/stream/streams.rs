@@ -1,7 +1,7 @@
 //! The table of streams, and what the application does with it. Frames in are in `input.rs`, frames out in
 //! `output.rs`.
 
-use super::config::StreamConfig;
+use super::config::{Limits, StreamConfig};
 use super::count::{PeerStreams, Touched};
 use super::event::{Chunk, ClosedStream, Events, ReadError, StreamEvent, WriteError};
 use super::pool::{ChunkPool, RingPool};
@@ -48,7 +48,7 @@ pub struct StreamStats {
 #[derive(Debug)]
 pub struct Streams {
     pub(super) side: Side,
-    pub(super) config: StreamConfig,
+    pub(super) limits: Limits,
     pub(super) table: Table,
     pub(super) local: [LocalStreams; 2],
     pub(super) peer: [PeerStreams; 2],
@@ -79,12 +79,13 @@ pub struct Streams {
 
 impl Streams {
     /// The streams of a connection that has none yet.
-    pub fn new(side: Side, config: StreamConfig) -> Self {
-        let config = config.clamped();
+    pub fn new(side: Side, config: &StreamConfig) -> Self {
+        let config = config.clone().clamped();
         let local = || LocalStreams { credit: SendCredit::new(0), waiting: false, told: false };
         let window = config.connection_window;
         Self {
             side,
+            limits: Limits::from(&config),
             table: Table::default(),
             local: [local(), local()],
             peer: config.max_streams.map(PeerStreams::new),
@@ -102,7 +103,6 @@ impl Streams {
             buffered: 0,
             unsent: 0,
             retransmitted: 0,
-            config,
         }
     }
 
@@ -336,10 +336,10 @@ impl Streams {
         };
         let sends = id.dir() == Dir::Bi || local;
         let receives = id.dir() == Dir::Bi || !local;
-        let (window, max_window) = (self.config.stream_window, self.config.stream_window_max);
+        let Limits { stream_window, stream_window_max, .. } = self.limits;
         let stream = Stream {
             send: sends.then(|| SendPart::new(credit)),
-            recv: receives.then(|| RecvPart::new(window, max_window)),
+            recv: receives.then(|| RecvPart::new(stream_window.into(), stream_window_max.into())),
             owed: Owed::default(),
             queued: Queued::default(),
         };
@@ -395,7 +395,7 @@ impl Streams {
         if self.waiting.is_empty() {
             return;
         }
-        let enough = (self.config.send_backlog / 4).max(1) as u64;
+        let enough = u64::from((self.limits.send_backlog / 4).max(1));
         while let Some(id) = self.waiting.front()
             && self.room() >= enough.min(self.capacity())
         {
@@ -425,13 +425,13 @@ impl Streams {
 
     /// Bytes that empty send buffers would take.
     fn capacity(&self) -> u64 {
-        self.config.send_buffer.min(self.config.send_backlog) as u64
+        self.limits.send_buffer.min(self.limits.send_backlog).into()
     }
 
     /// Bytes that the send buffers take at the moment.
     fn room(&self) -> u64 {
-        let buffer = (self.config.send_buffer as u64).saturating_sub(self.buffered);
-        let backlog = (self.config.send_backlog as u64).saturating_sub(self.unsent);
+        let buffer = u64::from(self.limits.send_buffer).saturating_sub(self.buffered);
+        let backlog = u64::from(self.limits.send_backlog).saturating_sub(self.unsent);
         if planted::is(Bug::MemoryUnbounded) { backlog } else { buffer.min(backlog) }
     }
 

@@ -23,7 +23,7 @@ fn parameters(config: &StreamConfig) -> Parameters {
 }
 
 fn streams(side: Side, own: &StreamConfig, peer: &StreamConfig) -> Streams {
-    let mut streams = Streams::new(side, own.clone());
+    let mut streams = Streams::new(side, own);
     streams.set_peer_parameters(&parameters(peer));
     streams
 }

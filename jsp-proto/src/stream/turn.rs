@@ -129,7 +129,7 @@ mod tests {
         let mut parameters = Parameters::default();
         StreamConfig::default().announce(&mut parameters);
         parameters.max_data = credit;
-        let mut streams = Streams::new(Side::Client, StreamConfig::default());
+        let mut streams = Streams::new(Side::Client, &StreamConfig::default());
         streams.set_peer_parameters(&parameters);
         let ids = [0; 3].map(|_| streams.open(Dir::Uni).unwrap());
         (streams, ids)
