@@ -1,7 +1,7 @@
 //! The connection IDs that this end gave to the peer.
 //!
 //! IDs are not stored: they follow from the handle and their sequence number. What is stored is
-//! which sequence numbers are active, at most eight, and which of them have still to be told.
+//! which sequence numbers are active, at most four, and which of them have still to be told.
 
 use super::codec::CidKey;
 use super::reset::ResetKey;
@@ -10,9 +10,9 @@ use crate::ids::{ConnectionHandle, ConnectionId};
 use crate::wire::frame::{NewConnectionId, ResetToken, kind};
 use alloc::sync::Arc;
 
-/// How many IDs a connection has given out at a time, and how many of the peer's it holds: what it
-/// says in its parameters.
-pub const MAX_ACTIVE: usize = 8;
+/// How many IDs a connection has given out at a time: one in use and three for what may come. Each costs both ends
+/// memory for as long as the connection lives.
+pub(super) const MAX_ISSUED: usize = 4;
 
 const NEVER_ISSUED: TransportError =
     TransportError::new(Code::PROTOCOL_VIOLATION, "retires a connection ID that was never issued")
@@ -29,14 +29,14 @@ struct Active {
     to_send: bool,
 }
 
-/// The connection IDs that this end gave to the peer: at most eight are active, and at most 65,536
+/// The connection IDs that this end gave to the peer: at most four are active, and at most 65,536
 /// are ever given.
 #[derive(Debug)]
 pub struct LocalIds {
     handle: ConnectionHandle,
     key: Arc<CidKey>,
     reset: Arc<ResetKey>,
-    slots: [Option<Active>; MAX_ACTIVE],
+    slots: [Option<Active>; MAX_ISSUED],
     /// The sequence number of the next ID; beyond 16 bits there is none.
     next_sequence: u32,
     /// How many the peer stores, and this end is willing to have active.
@@ -51,7 +51,7 @@ impl LocalIds {
     /// The first ID of the connection at `handle`. No other is issued before the peer's limit is
     /// [known](Self::set_peer_limit).
     pub fn new(handle: ConnectionHandle, key: Arc<CidKey>, reset: Arc<ResetKey>) -> Self {
-        let mut slots = [None; MAX_ACTIVE];
+        let mut slots = [None; MAX_ISSUED];
         slots[0] = Some(Active { sequence: 0, to_send: false });
         Self { handle, key, reset, slots, next_sequence: 1, limit: 1, due: false, recent: None }
     }
@@ -85,9 +85,9 @@ impl LocalIds {
         self.slots.iter().flatten().count()
     }
 
-    /// The peer stores `limit` IDs. No more than eight are used of it.
+    /// The peer stores `limit` IDs. No more than four are used of it.
     pub fn set_peer_limit(&mut self, limit: u64) {
-        self.limit = usize::try_from(limit).map_or(MAX_ACTIVE, |limit| limit.min(MAX_ACTIVE));
+        self.limit = usize::try_from(limit).map_or(MAX_ISSUED, |limit| limit.min(MAX_ISSUED));
         self.review();
     }
 
@@ -210,8 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_active_than_the_peer_stores_nor_than_eight() {
-        for (limit, issued) in [(0, 0), (1, 0), (2, 1), (8, 7), (9, 7), (u64::MAX, 7)] {
+    fn no_more_are_active_than_the_peer_stores_nor_than_four() {
+        for (limit, issued) in [(0, 0), (1, 0), (2, 1), (4, 3), (5, 3), (u64::MAX, 3)] {
             let mut ids = ids(1);
             ids.set_peer_limit(limit);
             let frames = issue_all(&mut ids);
@@ -290,7 +290,7 @@ mod tests {
         // The oldest stays: what is active lies far apart.
         while let Some(frame) = ids.next_to_issue() {
             issued += 1;
-            assert!(ids.active() <= MAX_ACTIVE);
+            assert!(ids.active() <= MAX_ISSUED);
             ids.on_retire(frame.sequence, &ELSEWHERE).unwrap();
         }
         assert_eq!(issued, 1 << 16);

@@ -3,7 +3,7 @@
 //! The room owns the function that turns a connection's place into IDs and back ([`CidKey`]), the
 //! one that turns an ID into its stateless reset token ([`ResetKey`]), and the two tables of a
 //! connection: the IDs that it gave to the peer ([`LocalIds`]) and those that the peer gave to it
-//! ([`RemoteIds`]). Both tables are of fixed size, whatever the peer does.
+//! ([`RemoteIds`]). Both tables are bounded, whatever the peer does.
 
 mod codec;
 mod local;
@@ -11,6 +11,6 @@ mod remote;
 mod reset;
 
 pub use codec::{CidKey, MAX_SLOTS, Place};
-pub use local::{LocalIds, MAX_ACTIVE};
-pub use remote::RemoteIds;
+pub use local::LocalIds;
+pub use remote::{MAX_ACTIVE, RemoteIds};
 pub use reset::ResetKey;

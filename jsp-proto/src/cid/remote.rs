@@ -10,10 +10,16 @@
 //! its ID is still of use. Neither part grows: a peer that issues more than eight, or has more than
 //! 32 retired without acknowledging it, ends the connection (RFC 9000, sections 5.1.1 and 5.1.2).
 
-use super::local::MAX_ACTIVE;
 use crate::error::{Code, TransportError};
 use crate::ids::ConnectionId;
 use crate::wire::frame::{NewConnectionId, RESET_TOKEN_LEN, ResetToken, kind};
+use alloc::vec::Vec;
+
+/// How many IDs of the peer a connection holds: what it says in its parameters.
+pub const MAX_ACTIVE: usize = 8;
+
+/// As many IDs in reserve as this engine issues: room for more is made when more come.
+const RESERVE: usize = super::local::MAX_ISSUED - 1;
 
 /// How many retirements may be unacknowledged.
 const MAX_UNACKED: u64 = 32;
@@ -38,6 +44,14 @@ struct Entry {
     reset_token: Option<ResetToken>,
 }
 
+/// An ID that came and is not used yet.
+#[derive(Clone, Copy, Debug)]
+struct Spare {
+    sequence: u64,
+    id: ConnectionId,
+    reset_token: ResetToken,
+}
+
 /// The connection IDs that the peer gave to this end.
 #[derive(Clone, Debug)]
 pub struct RemoteIds {
@@ -45,8 +59,8 @@ pub struct RemoteIds {
     current: Entry,
     /// Its sequence number. Everything below was retired.
     offset: u64,
-    /// The ID of sequence number `s`, for `s` in `offset + 1..offset + 8`, is at `s` modulo 8.
-    spare: [Option<Entry>; MAX_ACTIVE],
+    /// Those of sequence numbers in `offset + 1..offset + 8` that came, in their order.
+    spare: Vec<Spare>,
     /// Everything below was retired, and the peer knows it.
     unacked_from: u64,
     /// Bit `i`: the retirement of `unacked_from + i` is not acknowledged.
@@ -55,17 +69,13 @@ pub struct RemoteIds {
     to_send: u64,
 }
 
-const fn place(sequence: u64) -> usize {
-    (sequence % MAX_ACTIVE as u64) as usize
-}
-
 impl RemoteIds {
     /// A table with the ID of sequence number 0.
     pub const fn new(first: ConnectionId) -> Self {
         Self {
             current: Entry { id: first, reset_token: None },
             offset: 0,
-            spare: [None; MAX_ACTIVE],
+            spare: Vec::new(),
             unacked_from: 0,
             unacked: 0,
             to_send: 0,
@@ -120,11 +130,20 @@ impl RemoteIds {
         if frame.sequence <= self.offset {
             return Ok(());
         }
-        let reached = oldest.min(self.offset + MAX_ACTIVE as u64);
-        (self.offset..reached).for_each(|retired| self.spare[place(retired)] = None);
-        let (id, reset_token) = (frame.id, Some(frame.reset_token));
-        self.spare[place(frame.sequence)] = Some(Entry { id, reset_token });
+        self.spare.retain(|spare| spare.sequence >= oldest);
+        self.keep(frame);
         if oldest > self.offset { self.advance(oldest).map(drop) } else { Ok(()) }
+    }
+
+    /// Keeps an ID for later, if it has not come before.
+    fn keep(&mut self, frame: &NewConnectionId) {
+        let &NewConnectionId { sequence, id, reset_token, .. } = frame;
+        if let Err(at) = self.spare.binary_search_by_key(&sequence, |spare| spare.sequence) {
+            if self.spare.len() == self.spare.capacity() {
+                self.spare.reserve_exact(RESERVE);
+            }
+            self.spare.insert(at, Spare { sequence, id, reset_token });
+        }
     }
 
     /// Retires the current ID and goes on to the next one; tells whether there was one.
@@ -134,34 +153,34 @@ impl RemoteIds {
 
     /// Whether the frame contradicts an ID that is active (RFC 9000, section 19.15).
     fn conflicts(&self, frame: &NewConnectionId) -> bool {
-        self.active().any(|(sequence, entry)| {
-            let same_id = entry.id == frame.id;
-            let other_token = entry.reset_token.is_some_and(|token| token != frame.reset_token);
+        self.active().any(|(sequence, id, reset_token)| {
+            let same_id = id == frame.id;
+            let other_token = reset_token.is_some_and(|token| token != frame.reset_token);
             (sequence == frame.sequence) != same_id || same_id && other_token
         })
     }
 
-    /// The active IDs with their sequence numbers, in their order.
-    fn active(&self) -> impl Iterator<Item = (u64, &Entry)> {
-        let spare = (self.offset + 1..self.offset + MAX_ACTIVE as u64)
-            .filter_map(|sequence| Some((sequence, self.spare[place(sequence)].as_ref()?)));
-        core::iter::once((self.offset, &self.current)).chain(spare)
+    /// The active IDs with their sequence numbers, in their order, and their tokens.
+    fn active(&self) -> impl Iterator<Item = (u64, ConnectionId, Option<ResetToken>)> {
+        let current = (self.offset, self.current.id, self.current.reset_token);
+        let spare =
+            self.spare.iter().map(|spare| (spare.sequence, spare.id, Some(spare.reset_token)));
+        core::iter::once(current).chain(spare)
     }
 
     /// Goes on to the first ID from sequence number `from` on, and retires all before it, those
     /// included that never came: the peer issued them, and waits. False, and nothing is changed, if
     /// there is none.
     fn advance(&mut self, from: u64) -> Result<bool, TransportError> {
-        let mut places = from..from + MAX_ACTIVE as u64;
-        let Some(to) = places.find(|&sequence| self.spare[place(sequence)].is_some()) else {
+        let at = self.spare.partition_point(|spare| spare.sequence < from);
+        let Some(&Spare { sequence: to, id, reset_token }) = self.spare.get(at) else {
             return Ok(false);
         };
         if to - self.unacked_from > MAX_UNACKED {
             return Err(TOO_MANY_RETIRED);
         }
-        if let Some(entry) = self.spare[place(to)].take() {
-            self.current = entry;
-        }
+        self.spare.drain(..=at);
+        self.current = Entry { id, reset_token: Some(reset_token) };
         let bit = |sequence| 1u64 << (sequence - self.unacked_from);
         let retired = bit(to) - bit(self.offset);
         self.unacked |= retired;
@@ -217,7 +236,6 @@ mod tests {
     use super::*;
     use quickcheck::quickcheck;
     use std::collections::BTreeSet;
-    use std::vec::Vec;
 
     fn id(sequence: u64) -> ConnectionId {
         ConnectionId::from((sequence | 1 << 63).to_be_bytes())
@@ -424,7 +442,7 @@ mod tests {
                         }
                     }
                 }
-                let active: BTreeSet<_> = ids.active().map(|(sequence, _)| sequence).collect();
+                let active: BTreeSet<_> = ids.active().map(|(sequence, ..)| sequence).collect();
                 if active.len() > MAX_ACTIVE || !active.is_disjoint(&known) {
                     return false;
                 }

@@ -110,14 +110,14 @@ fn more_connection_ids_than_announced_end_the_connection_and_duplicates_do_not()
 }
 
 #[test]
-fn ids_that_a_peer_retires_as_fast_as_they_come_are_replaced_and_never_more_than_eight() {
+fn ids_that_a_peer_retires_as_fast_as_they_come_are_replaced_and_never_more_than_four() {
     let mut pair = Pair::connected();
     let mut used = Vec::new();
     for _ in 0..60 {
         assert!(pair.client.remote_ids.rotate(), "there is always another");
         used.push(pair.client.remote_ids.current());
         pair.run(MS(40));
-        assert!(pair.server().local_ids.active() <= 8);
+        assert!(pair.server().local_ids.active() <= 4);
     }
     used.sort_unstable();
     used.dedup();
