@@ -41,7 +41,13 @@ fn at_rest(carried: usize) -> usize {
 #[test]
 fn a_connection_that_has_just_been_made_costs_little() {
     let bytes = at_rest(0);
-    assert!(bytes <= 5 << 10, "{bytes} bytes");
+    assert!(bytes <= 4600, "{bytes} bytes");
+}
+
+#[test]
+fn a_connection_itself_is_small() {
+    let bytes = size_of::<Connection>();
+    assert!(bytes <= 2304, "{bytes} bytes");
 }
 
 #[test]
