@@ -28,6 +28,7 @@ pub enum Event {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     /// There is one only while something waits: a connection tells three things in its life.
+    #[expect(clippy::box_collection, reason = "an empty one takes a quarter of the room")]
     queue: Option<Box<VecDeque<Event>>>,
     closed: bool,
 }
