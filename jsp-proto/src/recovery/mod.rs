@@ -44,7 +44,7 @@ use crate::wire::frame::{AckFrame, kind};
 use loss::Reordering;
 use pto::Backoff;
 use rate::DeliveryRate;
-use ring::{Fate, Sent};
+use ring::{Fate, Sent, Snapshot};
 use space::SpaceState;
 use spaces::Spaces;
 
@@ -235,8 +235,7 @@ impl Recovery {
         sink.acked_all();
         self.in_flight = self.in_flight.saturating_sub(gathered.outstanding.bytes);
         state.settle_all(gathered.outstanding.bytes, gathered.outstanding.eliciting);
-        let lowest = gathered.outstanding.lowest;
-        if lowest.zip(prior_largest).is_some_and(|(lowest, largest)| lowest < largest.0) {
+        if prior_largest.is_some_and(|largest| gathered.outstanding.lowest < largest.0) {
             self.reordering.on_reordered();
         }
         outcome.map_err(never_sent)?;
@@ -249,13 +248,13 @@ impl Recovery {
             counts: ack.ecn,
             newly_acked: gathered.ect0,
             is_newest,
-            sent: gathered.newest.map_or(Time::ZERO, |(_, sent)| sent.time),
+            sent: gathered.newest.map_or(Time::ZERO, |newest| newest.time),
         };
-        let Some((largest, newest)) = gathered.newest else { return Ok(()) };
+        let Some(newest) = gathered.newest else { return Ok(()) };
         state.largest_acked = state.largest_acked.max(Some(ack.largest));
 
         let mut sampled = None;
-        if largest == ack.largest.0 && gathered.ack_eliciting {
+        if newest.number == ack.largest && gathered.ack_eliciting {
             let sample = now - newest.time;
             // Nobody holds back acknowledgements of the first flight (RFC 9002, section 5.3).
             let held = if space == Space::Initial { 0 } else { ack.delay_micros };
@@ -265,7 +264,7 @@ impl Recovery {
             sampled = Some(sample);
         }
         self.rate.on_delivered(now, gathered.bytes);
-        let rate = self.rate.sample(now, &newest, rtt.min());
+        let rate = self.rate.sample(now, newest.time, &newest.snapshot, rtt.min());
         self.last_activity = now;
         if gathered.ack_eliciting {
             self.backoff.reset();
@@ -281,7 +280,7 @@ impl Recovery {
             acked: gathered.bytes,
             prior_in_flight,
             in_flight: self.in_flight,
-            largest: PacketNumber(largest),
+            largest: newest.number,
             largest_sent: newest.time,
             rtt: sampled,
             delivery_rate: rate.rate,
@@ -523,7 +522,7 @@ impl Recovery {
 /// The packets that one ACK newly acknowledges.
 #[derive(Default)]
 struct Gathered {
-    newest: Option<(u64, Sent)>,
+    newest: Option<Newest>,
     packets: u32,
     bytes: u64,
     ack_eliciting: bool,
@@ -534,19 +533,34 @@ struct Gathered {
     outstanding: Outstanding,
 }
 
+/// The last that was sent of them.
+#[derive(Clone, Copy)]
+struct Newest {
+    number: PacketNumber,
+    time: Time,
+    snapshot: Snapshot,
+}
+
 /// Those of them that were outstanding.
-#[derive(Default)]
 struct Outstanding {
     bytes: u64,
     eliciting: u64,
-    lowest: Option<u64>,
+    /// The largest number there is, if there are none.
+    lowest: u64,
+}
+
+impl Default for Outstanding {
+    fn default() -> Self {
+        Self { bytes: 0, eliciting: 0, lowest: u64::MAX }
+    }
 }
 
 impl Gathered {
     /// Adds a packet; they come largest first.
     fn add(&mut self, number: u64, sent: &Sent) {
         if self.newest.is_none() {
-            self.newest = Some((number, *sent));
+            let (number, Sent { time, snapshot, .. }) = (PacketNumber(number), *sent);
+            self.newest = Some(Newest { number, time, snapshot });
         }
         self.packets += 1;
         self.bytes += u64::from(sent.size);
@@ -554,7 +568,7 @@ impl Gathered {
             self.outstanding.bytes += u64::from(sent.size);
             self.outstanding.eliciting += u64::from(sent.ack_eliciting);
             // Ranges descend, so the last is the lowest.
-            self.outstanding.lowest = Some(number);
+            self.outstanding.lowest = number;
         }
         self.ack_eliciting |= sent.ack_eliciting;
         self.ect0 += u64::from(sent.ecn == Ecn::Ect0);

@@ -4,7 +4,7 @@
 //! the difference over the time that passed is the rate of its flight. The longer of the sending and
 //! the acknowledging interval counts, so that neither a burst sent nor a burst of ACKs inflates it.
 
-use super::ring::{Sent, Snapshot};
+use super::ring::Snapshot;
 use crate::time::{Duration, Time, nanos, per_second};
 
 /// See the module's documentation.
@@ -59,13 +59,18 @@ impl DeliveryRate {
         }
     }
 
-    /// The sample of an acknowledgement at `now`, after all its packets were delivered; `newest` is
-    /// the one of them that was sent last.
-    pub(super) fn sample(&mut self, now: Time, newest: &Sent, min_rtt: Duration) -> RateSample {
-        let since = newest.snapshot;
+    /// The sample of an acknowledgement at `now`, after all its packets were delivered; `sent` is
+    /// when the last of them was sent, and `since` what it took with it.
+    pub(super) fn sample(
+        &mut self,
+        now: Time,
+        sent: Time,
+        since: &Snapshot,
+        min_rtt: Duration,
+    ) -> RateSample {
         let sending = since.since_first_sent();
-        let acknowledging = nanos(now - newest.time) + since.since_delivered();
-        self.first_sent = newest.time;
+        let acknowledging = nanos(now - sent) + since.since_delivered();
+        self.first_sent = sent;
         let interval = sending.max(acknowledging);
         let delivered = self.delivered.saturating_sub(since.delivered());
         // A faster round trip than any other says that the clock, not the path, was coarse.

@@ -192,19 +192,27 @@ impl Streams {
 
     /// Lends the next bytes of a stream. They stay until they are [consumed](Self::consume).
     pub fn peek(&mut self, id: StreamId) -> Result<Chunk<'_>, ReadError> {
-        let part = self.recv_part(id).ok_or(ReadError::ClosedStream)?;
-        let error = match part.look() {
-            Readable::Data => {
+        match self.recv_part(id).map(RecvPart::look) {
+            Some(Readable::Data) => {
                 let data = self.recv_part(id).map(|part| part.ring.readable());
-                return data.map(|data| Chunk { data }).ok_or(ReadError::ClosedStream);
+                data.map(|data| Chunk { data }).ok_or(ReadError::ClosedStream)
             }
-            Readable::Blocked => return Err(ReadError::Blocked),
-            Readable::Finished => ReadError::Finished,
-            Readable::Reset(code) => ReadError::Reset(code),
-            Readable::Closed => ReadError::ClosedStream,
-        };
+            Some(Readable::Blocked) => Err(ReadError::Blocked),
+            found => Err(self.on_end_told(id, found)),
+        }
+    }
+
+    /// A reader is told how a stream has ended, which may be all that it was kept for.
+    #[cold]
+    fn on_end_told(&mut self, id: StreamId, found: Option<Readable>) -> ReadError {
         self.remove_if_ended(id);
-        Err(error)
+        match found {
+            Some(Readable::Finished) => ReadError::Finished,
+            Some(Readable::Reset(code)) => ReadError::Reset(code),
+            Some(Readable::Data | Readable::Blocked | Readable::Closed) | None => {
+                ReadError::ClosedStream
+            }
+        }
     }
 
     /// The application is done with the next `n` bytes, at most as many as there are in order; the peer may
@@ -222,21 +230,31 @@ impl Streams {
     /// Copies the next bytes of a stream into `buffer` and consumes them. Returns how many: at least one,
     /// unless `buffer` is empty.
     pub fn read(&mut self, id: StreamId, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let mut n = self.read_piece(id, buffer)?;
-        // What is in order lies in at most two pieces. How the stream ends is told by a call of its own.
-        let more = |part: &mut RecvPart| !part.ring.readable().is_empty();
-        if n > 0 && n < buffer.len() && self.recv_part(id).is_some_and(more) {
-            n += self.read_piece(id, &mut buffer[n..])?;
+        let Self { table, receive_credit, rings, .. } = self;
+        let stream = table.get_mut(&id).ok_or(ReadError::ClosedStream)?;
+        let part = stream.recv.as_mut().ok_or(ReadError::ClosedStream)?;
+        match part.look() {
+            Readable::Data => {}
+            Readable::Blocked => return Err(ReadError::Blocked),
+            found => return Err(self.on_end_told(id, Some(found))),
         }
-        Ok(n)
-    }
-
-    fn read_piece(&mut self, id: StreamId, buffer: &mut [u8]) -> Result<usize, ReadError> {
-        let data = self.peek(id)?.data;
-        let n = data.len().min(buffer.len());
-        buffer[..n].copy_from_slice(&data[..n]);
-        self.consume(id, n);
-        Ok(n)
+        // What is in order lies in at most two pieces. How the stream ends is told by a call of its own.
+        let mut read = 0;
+        while read < buffer.len() {
+            let data = part.ring.readable();
+            let n = data.len().min(buffer.len() - read);
+            if n == 0 {
+                break;
+            }
+            buffer[read..read + n].copy_from_slice(&data[..n]);
+            part.consume(n, receive_credit, rings);
+            read += n;
+        }
+        if part.is_receiving() && part.credit.is_due() && !stream.owed.credit {
+            stream.owed.credit = true;
+            self.refresh(id);
+        }
+        Ok(read)
     }
 
     /// The next event.
