@@ -31,6 +31,9 @@ pub struct Driver {
     poll: Poll,
     events: Events,
     spin: Duration,
+    /// Whether the poll watches the endpoint. Nobody is woken while a loop spins, and watching costs
+    /// whoever sends something with each datagram.
+    watched: bool,
 }
 
 impl Driver {
@@ -41,7 +44,8 @@ impl Driver {
     pub fn new(mut endpoint: Endpoint) -> io::Result<Self> {
         let poll = Poll::new()?;
         poll.registry().register(&mut endpoint, Token(0), Interest::READABLE)?;
-        Ok(Self { endpoint, poll, events: Events::with_capacity(8), spin: Duration::ZERO })
+        let events = Events::with_capacity(8);
+        Ok(Self { endpoint, poll, events, spin: Duration::ZERO, watched: true })
     }
 
     /// Before each sleep, looks at the socket again and again for as long as `spin`.
@@ -67,12 +71,20 @@ impl Driver {
         if wait == Some(Duration::ZERO) {
             return self.endpoint.drive();
         }
-        if self.spin > Duration::ZERO {
+        // The system tells of room in the socket, and a spinning loop would not hear it.
+        if self.spin > Duration::ZERO && !self.endpoint.awaits_room() {
             let spin = wait.map_or(self.spin, |wait| wait.min(self.spin));
             if self.spin(spin)? {
                 return Ok(true);
             }
             wait = wait.map(|wait| wait.saturating_sub(spin));
+        }
+        if !self.watched {
+            self.watch(true)?;
+            // What came since the last look told nobody.
+            if self.endpoint.glance(self.endpoint.now())? {
+                return Ok(true);
+            }
         }
         match self.poll.poll(&mut self.events, wait) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
@@ -82,12 +94,24 @@ impl Driver {
 
     /// The endpoint alone, for another loop.
     pub fn into_endpoint(mut self) -> io::Result<Endpoint> {
-        self.poll.registry().deregister(&mut self.endpoint)?;
+        self.watch(false)?;
         Ok(self.endpoint)
+    }
+
+    fn watch(&mut self, watch: bool) -> io::Result<()> {
+        if watch && !self.watched {
+            let registry = self.poll.registry();
+            registry.register(&mut self.endpoint, Token(0), Interest::READABLE)?;
+        } else if !watch && self.watched {
+            self.poll.registry().deregister(&mut self.endpoint)?;
+        }
+        self.watched = watch;
+        Ok(())
     }
 
     /// Looks for what arrives, for as long as `limit`. No timer is due before that.
     fn spin(&mut self, limit: Duration) -> io::Result<bool> {
+        self.watch(false)?;
         let end = self.endpoint.now() + limit;
         loop {
             for _ in 0..LOOKS {

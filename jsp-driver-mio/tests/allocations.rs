@@ -40,9 +40,10 @@ fn bulk(world: &mut World, handle: ConnectionHandle, id: StreamId, total: usize)
 
 #[test]
 fn a_steady_transfer_allocates_nothing_per_packet() {
-    // Less than what the congestion window would grow to, however long that took.
+    // A flight that is full long before the congestion window has stopped growing.
     let mut transport = TransportConfig::default();
-    transport.streams.send_buffer = 256 << 10;
+    let window = 256 << 10;
+    (transport.streams.stream_window, transport.streams.stream_window_max) = (window, window);
     let mut world = World::with_transport(&transport);
     let (client, server) = world.connected();
     let id = world.client.connection(client).unwrap().open(Dir::Uni).unwrap();
@@ -86,9 +87,15 @@ fn steady_small_answers_allocate_nothing() {
         }
     };
     rounds(&mut world, 3000);
-    let before = calls();
-    rounds(&mut world, 1000);
-    assert_eq!(calls() - before, 0);
+    // Where a processor has other things to do as well, an answer is late at times and taken for lost, and
+    // the first loss needs room to be noted: until a calm stretch.
+    let mut allocations = Vec::with_capacity(5);
+    while allocations.len() < 5 && allocations.last() != Some(&0) {
+        let before = calls();
+        rounds(&mut world, 1000);
+        allocations.push(calls() - before);
+    }
+    assert_eq!(allocations.last(), Some(&0), "{allocations:?}");
 }
 
 #[test]

@@ -184,6 +184,11 @@ impl Endpoint {
         Ok(core.take_letters(now, &mut door) || core.glance(batch, now, &mut door)?)
     }
 
+    /// Whether something is to be sent that the socket has no room for.
+    pub(crate) fn awaits_room(&self) -> bool {
+        self.core.outbox.is_full()
+    }
+
     /// The endpoint's time.
     pub(crate) fn now(&self) -> Time {
         self.core.clock.now()
