@@ -20,6 +20,7 @@ mod pto;
 mod rate;
 mod report;
 mod ring;
+mod sent;
 mod space;
 mod spaces;
 #[cfg(test)]
@@ -44,7 +45,7 @@ use crate::wire::frame::{AckFrame, kind};
 use loss::Reordering;
 use pto::Backoff;
 use rate::DeliveryRate;
-use ring::{Fate, Sent, Snapshot};
+use sent::{Fate, Sent, Snapshot};
 use space::SpaceState;
 use spaces::Spaces;
 

@@ -4,7 +4,7 @@
 //! the difference over the time that passed is the rate of its flight. The longer of the sending and
 //! the acknowledging interval counts, so that neither a burst sent nor a burst of ACKs inflates it.
 
-use super::ring::Snapshot;
+use super::sent::Snapshot;
 use crate::time::{Duration, Time, nanos, per_second};
 
 /// See the module's documentation.

@@ -1,7 +1,8 @@
 //! One packet-number space: its ring, what was acknowledged of it, and what it probes.
 
 use super::loss::LossRun;
-use super::ring::{Ring, Sent};
+use super::ring::Ring;
+use super::sent::Sent;
 use crate::ids::PacketNumber;
 use crate::rng::Rng;
 use crate::time::Time;

@@ -1,7 +1,7 @@
 //! A train: packets that leave together and are alike, but for their numbers and what they carry.
 
 use super::Recovery;
-use super::ring::Sent;
+use super::sent::Sent;
 use crate::ids::{PacketNumber, Space};
 use crate::record::{SentFrame, SentPacket};
 use crate::rng::Rng;
