@@ -246,18 +246,24 @@ impl Core {
             self.router.handle_timeout(now);
         }
         self.timers.expire(now, &mut self.rung);
-        let any = !self.rung.is_empty();
+        let mut any = false;
         for index in self.rung.drain(..) {
-            if let Some((live, lists)) = self.table.at(index) {
-                live.alarm = None;
-                if live.engine.next_timeout().is_some_and(|at| at <= now) {
-                    live.engine.handle_timeout(now);
-                }
-                if live.is_over() {
-                    self.over.push(index);
-                } else {
-                    lists.mark(live);
-                }
+            let Some((live, lists)) = self.table.at(index) else { continue };
+            let next = live.engine.next_timeout();
+            live.alarm = next.filter(|at| *at > now);
+            if let Some(later) = live.alarm {
+                // It has moved since it was set: there is nothing to do but to wait on.
+                self.timers.set(index, later);
+                continue;
+            }
+            any = true;
+            if next.is_some() {
+                live.engine.handle_timeout(now);
+            }
+            if live.is_over() {
+                self.over.push(index);
+            } else {
+                lists.mark(live);
             }
         }
         self.release();
