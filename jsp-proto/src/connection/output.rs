@@ -169,7 +169,8 @@ impl Connection {
             return None;
         }
         let size = usize::from(self.path.datagram_size(self.recovery.pto_count()));
-        let end = size * max_segments.min(out.len().min(MAX_TRAIN) / size).max(1);
+        let most = out.len().min(MAX_TRAIN) as u32 / size as u32;
+        let end = size * max_segments.min(most as usize).max(1);
         // One system call gives all of them the same mark.
         let ecn = self.path.codepoint();
         let mut len = 0;

@@ -273,7 +273,7 @@ impl Ring {
     /// did.
     #[inline]
     pub(super) fn make_room(&mut self, idle: bool) {
-        if self.is_full() || idle {
+        if self.is_full() || idle && self.slots.len() >= SMALL {
             self.forget_silent(idle);
         }
     }

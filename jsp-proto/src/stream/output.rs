@@ -185,8 +185,14 @@ impl Streams {
         let Some(part) = stream.send.as_mut() else { return Ok(()) };
         let outcome = loop {
             let credit = self.send_credit.available();
-            let fresh = || part.fresh().filter(|_| credit > 0);
-            let Some(mut piece) = part.urgent().or_else(fresh) else { break Ok(()) };
+            let piece = if part.has_urgent() {
+                part.urgent()
+            } else if credit > 0 {
+                part.fresh()
+            } else {
+                None
+            };
+            let Some(mut piece) = piece else { break Ok(()) };
             if !piece.again {
                 cut(&mut piece, credit);
             }

@@ -149,10 +149,13 @@ pub trait Put {
     /// Appends `value`, at most [`VARINT_MAX`], in the shortest form.
     fn put_varint(&mut self, value: u64) -> Result<(), Full> {
         debug_assert!(value <= VARINT_MAX);
-        let len = varint_len(value);
         // The two highest bits of the first byte are the logarithm of the length.
-        let form = u64::from(len.trailing_zeros()) << 62;
-        let bytes = form | (value & VARINT_MAX) << (64 - 8 * len);
+        let (bytes, len) = match value {
+            0..=0x3f => (value << 56, 1),
+            0x40..=0x3fff => (1 << 62 | value << 48, 2),
+            0x4000..=0x3fff_ffff => (2 << 62 | value << 32, 4),
+            _ => (3 << 62 | value & VARINT_MAX, 8),
+        };
         self.put_front(&bytes.to_be_bytes(), len)
     }
 
@@ -211,6 +214,22 @@ impl<'a> Writer<'a> {
         Ok(slice)
     }
 
+    /// The next `N` bytes, of which the first `len` count: to write all of an array is quicker than to write some of
+    /// it, and what is too much is overwritten by what follows. `None` if there is no room for all.
+    #[inline]
+    pub fn front<const N: usize>(&mut self, len: usize) -> Option<&mut [u8; N]> {
+        debug_assert!(len <= N);
+        let front = self.out.get_mut(self.len..)?.first_chunk_mut()?;
+        self.len += len;
+        Some(front)
+    }
+
+    /// Appends what goes to the very end.
+    #[cold]
+    fn put_last(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        self.put(bytes)
+    }
+
     /// What was written so far, for fields whose value is known later.
     pub fn written(&mut self) -> &mut [u8] {
         &mut self.out[..self.len]
@@ -218,21 +237,15 @@ impl<'a> Writer<'a> {
 }
 
 impl Put for Writer<'_> {
-    /// Where there is room for all of `bytes`, all are written, which is quicker than some; what is too much is
-    /// overwritten by what follows.
     #[inline]
     fn put_front<const N: usize>(&mut self, bytes: &[u8; N], len: usize) -> Result<(), Full> {
-        let rest = self.out.get_mut(self.len..).ok_or(Full)?;
-        match rest.first_chunk_mut() {
-            Some(all) if len <= N => *all = *bytes,
-            _ => rest
-                .get_mut(..len)
-                .zip(bytes.get(..len))
-                .map(|(to, from)| to.copy_from_slice(from))
-                .ok_or(Full)?,
+        match self.front(len) {
+            Some(front) => {
+                *front = *bytes;
+                Ok(())
+            }
+            None => self.put_last(bytes.get(..len).ok_or(Full)?),
         }
-        self.len += len;
-        Ok(())
     }
 
     #[inline]

@@ -208,6 +208,7 @@ pub fn encode_long(
 }
 
 /// Appends a short header and the packet number.
+#[inline]
 pub fn encode_short(
     w: &mut Writer<'_>,
     dcid: &ConnectionId,
@@ -216,18 +217,21 @@ pub fn encode_short(
 ) -> Result<Encoded, Full> {
     let phase = if key_phase { KEY_PHASE } else { 0 };
     let first = FIXED | phase | (number.len() as u8 - 1);
+    let number_at = w.len() + SHORT_NUMBER_AT;
     let Ok(id) = <[u8; ConnectionId::LEN]>::try_from(dcid.as_bytes()) else {
         return encode_odd(w, first, dcid, number);
     };
-    let mut bytes = [first; SHORT_NUMBER_AT + TruncatedNumber::MAX_LEN];
-    bytes[1..SHORT_NUMBER_AT].copy_from_slice(&id);
-    bytes[SHORT_NUMBER_AT..].copy_from_slice(&number.front());
-    let number_at = w.len() + SHORT_NUMBER_AT;
-    w.put_front(&bytes, SHORT_NUMBER_AT + number.len())?;
+    let len = SHORT_NUMBER_AT + number.len();
+    let Some(front) = w.front::<{ SHORT_NUMBER_AT + TruncatedNumber::MAX_LEN }>(len) else {
+        return encode_odd(w, first, dcid, number);
+    };
+    front[0] = first;
+    front[1..SHORT_NUMBER_AT].copy_from_slice(&id);
+    front[SHORT_NUMBER_AT..].copy_from_slice(&number.front());
     Ok(Encoded { length_at: None, number_at })
 }
 
-/// A short header with a destination that is not one of this engine's.
+/// The same with a destination that is not one of this engine's, or where there is hardly room.
 #[cold]
 fn encode_odd(
     w: &mut Writer<'_>,

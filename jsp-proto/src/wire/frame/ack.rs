@@ -165,6 +165,7 @@ fn put_ranges(
 }
 
 /// Appends what precedes the number of further ranges.
+#[inline]
 fn put_start(
     out: &mut impl Put,
     largest: u64,
@@ -176,9 +177,12 @@ fn put_start(
     out.put_varint(delay_micros)
 }
 
+#[inline]
 fn put_ecn(out: &mut impl Put, ecn: Option<EcnCounts>) -> Result<(), Full> {
-    let Some(counts) = ecn else { return Ok(()) };
-    counts.fields().iter().try_for_each(|&count| out.put_varint(count))
+    let Some(EcnCounts { ect0, ect1, ce }) = ecn else { return Ok(()) };
+    out.put_varint(ect0)?;
+    out.put_varint(ect1)?;
+    out.put_varint(ce)
 }
 
 /// The ranges of an ACK, largest first.

@@ -23,7 +23,6 @@ pub const MAX_WINDOW: u64 = 1 << 30;
 const FIN: u8 = 0x40;
 const LENGTH: u8 = 0x20;
 const OFFSET: u8 = 0x10;
-const WIDTHS: [usize; 4] = [1, 2, 3, 8];
 
 /// What precedes a STREAM frame's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,32 +43,34 @@ impl StreamHeader {
 
     /// Length of the header without a length field.
     pub const fn size_without_length(id: StreamId, offset: u64) -> usize {
-        1 + WIDTHS[width(id)] + if offset == 0 { 0 } else { 4 }
+        1 + shape(id).0 + if offset == 0 { 0 } else { 4 }
     }
 
     /// The header without a length, of data that neither begins nor ends the stream; its last four bytes are
     /// for the low bits of the offset, whatever follows the header in the array is not part of it.
     pub fn within(id: StreamId) -> ([u8; Self::MAX_LEN], usize) {
-        let width = width(id);
-        let high = if width == 3 { 0 } else { (id.0 >> (8 * WIDTHS[width])) as u8 };
+        let (width, bits) = shape(id);
         let mut header = [0; Self::MAX_LEN];
-        header[0] = kind::STREAM | OFFSET | (width as u8) << 2 | high;
-        let bytes = id.0 << (64 - 8 * WIDTHS[width]);
-        header[1..9].copy_from_slice(&bytes.to_be_bytes());
-        (header, 1 + WIDTHS[width] + 4)
+        header[0] = kind::STREAM | OFFSET | bits;
+        header[1..9].copy_from_slice(&(id.0 << (64 - 8 * width)).to_be_bytes());
+        (header, 1 + width + 4)
     }
 
     /// Appends the header.
+    #[inline]
     pub fn encode(&self, out: &mut impl Put) -> Result<(), Full> {
-        let width = width(self.id);
-        let high = if width == 3 { 0 } else { (self.id.0 >> (8 * WIDTHS[width])) as u8 };
-        let mut first = kind::STREAM | (width as u8) << 2 | high;
+        let (width, bits) = shape(self.id);
+        let mut first = kind::STREAM | bits;
         first |= if self.fin { FIN } else { 0 };
         first |= if self.len.is_some() { LENGTH } else { 0 };
         first |= if self.offset != 0 { OFFSET } else { 0 };
-        let mut front = [first; 1 + 8];
-        front[1..].copy_from_slice(&(self.id.0 << (64 - 8 * WIDTHS[width])).to_be_bytes());
-        out.put_front(&front, 1 + WIDTHS[width])?;
+        if width < 8 {
+            let front = u64::from(first) << 56 | self.id.0 << (56 - 8 * width);
+            out.put_front(&front.to_be_bytes(), 1 + width)?;
+        } else {
+            out.put_u8(first)?;
+            out.put(&self.id.0.to_be_bytes())?;
+        }
         if self.offset != 0 {
             out.put_u32(self.offset as u32)?;
         }
@@ -77,12 +78,13 @@ impl StreamHeader {
     }
 }
 
-const fn width(id: StreamId) -> usize {
+/// How an ID is written: how many bytes of it follow the type, and W and H of the type.
+const fn shape(id: StreamId) -> (usize, u8) {
     match id.0 {
-        0..0x400 => 0,
-        0x400..0x4_0000 => 1,
-        0x4_0000..0x400_0000 => 2,
-        _ => 3,
+        0..0x400 => (1, (id.0 >> 8) as u8),
+        0x400..0x4_0000 => (2, 1 << 2 | (id.0 >> 16) as u8),
+        0x4_0000..0x400_0000 => (3, 2 << 2 | (id.0 >> 24) as u8),
+        _ => (8, 3 << 2),
     }
 }
 
