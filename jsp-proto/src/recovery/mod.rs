@@ -479,10 +479,10 @@ impl Recovery {
         self.spaces[space.index()].probes = PROBES;
     }
 
-    /// Gives the memory of sent packets back, if there is much and nothing is in flight: at the time of a timer
-    /// of its own, or whenever the connection is found to be idle.
+    /// Gives the memory of sent packets back, if nothing is in flight: at the time of a timer of its own where
+    /// there is much, or whenever the connection is found to be idle.
     pub fn trim(&mut self) {
-        if self.is_idle() && !self.spaces.all(|state| !state.ring.is_large()) {
+        if self.is_idle() {
             self.spaces.iter_mut().for_each(SpaceState::forget);
             self.in_flight = 0;
         }
