@@ -3,4 +3,5 @@
 mod admission;
 mod fixture;
 mod resets;
+mod routes;
 mod shards;
