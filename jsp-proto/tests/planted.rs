@@ -167,7 +167,7 @@ fn shows(bug: Bug) -> bool {
             audit.mtu > audit.acked_mtu.max(audit.assumed_mtu)
         }
         Bug::DeliverTwice => {
-            let mut streams = Streams::new(Side::Server, StreamConfig::default());
+            let mut streams = Streams::new(Side::Server, &StreamConfig::default());
             let id = StreamId::new(Side::Client, Dir::Uni, 0);
             for (offset, data) in [(0, b"abcd"), (2, b"cdef")] {
                 let frame = StreamFrame { id, offset: Some(offset), fin: false, data };
