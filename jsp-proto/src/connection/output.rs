@@ -174,6 +174,9 @@ impl Connection {
         // One system call gives all of them the same mark.
         let ecn = self.path.codepoint();
         let mut len = 0;
+        if budget >= size as u64 {
+            self.streams.begin_train((budget.min(end as u64) / size as u64) as usize);
+        }
         while len < end
             && let Some(rest) = out.get_mut(len..end)
         {

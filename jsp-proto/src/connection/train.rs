@@ -195,8 +195,7 @@ impl Connection {
         while run.count < most
             && let Some(mut turn) = streams.turn()
         {
-            // With several streams, each packet is another one's.
-            let until = if turn.is_alone() { most } else { run.count + 1 };
+            let until = most.min(run.count.saturating_add(turn.left()));
             let filled = run.fill(&mut turn, &mut packets, until);
             let taken = turn.end();
             streams.end_turn(taken);

@@ -140,7 +140,7 @@ impl Streams {
     }
 
     /// Fills the rest of a packet with data: first what was lost, then new data, from one stream as long as it
-    /// has any; with the next packet it is another stream's turn.
+    /// has any; after some packets it is another stream's turn.
     ///
     /// The last frame may run to the end of `w` without a length: nothing may follow it in the packet.
     pub fn write_data(&mut self, w: &mut Writer<'_>, sent: &mut Vec<SentFrame>) {
@@ -168,8 +168,7 @@ impl Streams {
         let before = sent.len();
         let outcome = self.write_pieces(w, id, sent);
         if sent.len() > before {
-            self.urgent.end_turn(id);
-            self.fresh.end_turn(id);
+            self.pass_on(id, 1);
         }
         self.wake_writers();
         outcome

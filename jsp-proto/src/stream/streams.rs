@@ -10,6 +10,7 @@ use super::recv::{Readable, RecvPart};
 use super::send::SendPart;
 use super::state::{Owed, Queued, Stream};
 use super::table::Table;
+use super::turn::Quantum;
 use crate::error::{AppCode, TransportError};
 use crate::flow::{ReceiveCredit, SendCredit};
 use crate::ids::{Dir, Side, StreamId};
@@ -65,6 +66,7 @@ pub struct Streams {
     pub(super) urgent: Queue,
     /// Streams with new data to send, within their own credit.
     pub(super) fresh: Queue,
+    pub(super) quantum: Quantum,
     /// Streams whose writer waits for room in the send buffer.
     pub(super) waiting: Queue,
     pub(super) events: Events,
@@ -96,6 +98,7 @@ impl Streams {
             control: Queue::default(),
             urgent: Queue::default(),
             fresh: Queue::default(),
+            quantum: Quantum::default(),
             waiting: Queue::default(),
             events: Events::default(),
             rings: RingPool::new(usize::try_from(window).unwrap_or(usize::MAX)),

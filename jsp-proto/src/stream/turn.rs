@@ -16,15 +16,60 @@ use core::ops::Range;
 /// Bytes of a frame's offset, at the end of its header.
 const OFFSET_LEN: usize = 4;
 
+/// The most packets that a stream fills before it is another's turn. Whatever a packet touches of its
+/// stream's state, at both ends, then serves several.
+const TURN: usize = 8;
+/// Turns that a train has at least. The pacer keeps trains short on a slow path: there each packet is
+/// another stream's.
+const TURNS: usize = 4;
+
+/// Whose turn it is, and how many packets of it are used; without any, it is nobody's yet.
+#[derive(Debug)]
+pub(super) struct Quantum {
+    of: StreamId,
+    used: u8,
+    /// Packets of a turn.
+    len: u8,
+}
+
+impl Default for Quantum {
+    fn default() -> Self {
+        Self { of: StreamId(0), used: 0, len: 1 }
+    }
+}
+
+impl Quantum {
+    fn left(&self, id: StreamId) -> usize {
+        usize::from(if self.of == id { self.len - self.used } else { self.len })
+    }
+
+    /// `id` filled so many packets: more than a turn's, if it was alone. Returns whether its turn is over.
+    fn spend(&mut self, id: StreamId, packets: usize) -> bool {
+        let len = usize::from(self.len);
+        let used = len - self.left(id) + packets;
+        (self.of, self.used) = (id, (used % len) as u8);
+        used >= len
+    }
+
+    /// Turns are shorter or longer from now on. Returns whose is over by that.
+    fn resize(&mut self, len: usize) -> Option<StreamId> {
+        self.len = len as u8;
+        let over = self.used >= self.len;
+        self.used = if over { 0 } else { self.used };
+        over.then_some(self.of)
+    }
+}
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Turn<'a> {
     id: StreamId,
-    /// Whether no other stream waits for its turn.
-    alone: bool,
+    /// How many more packets it may fill.
+    left: usize,
     source: Source<'a>,
     /// What was written, and where what may be written ends.
     taken: Range<u64>,
+    packets: usize,
     limit: u64,
     /// The frames' header, but for the offset.
     header: [u8; StreamHeader::MAX_LEN],
@@ -37,21 +82,21 @@ pub struct Turn<'a> {
 pub struct Taken {
     id: StreamId,
     range: Range<u64>,
+    packets: usize,
     chunk: usize,
 }
 
 impl Turn<'_> {
-    /// Whether no other stream waits for its turn: this one may fill as many packets as it can. Otherwise
-    /// its turn is over with the first.
-    pub const fn is_alone(&self) -> bool {
-        self.alone
+    /// How many more packets it may fill: any number, while no other stream waits for its turn.
+    pub const fn left(&self) -> usize {
+        self.left
     }
 
     /// Fills `payload` with a frame; `None`, and no byte is taken, if there is not enough for all of it.
     pub fn fill(&mut self, payload: &mut [u8]) -> Option<SentFrame> {
         let (start, len) = (self.taken.end, payload.len().checked_sub(self.header_len)?);
         let end = start + len as u64;
-        if end > self.limit {
+        if end > self.limit || self.left == 0 {
             return None;
         }
         // All of the array, which is quicker than some of it; what is beyond the header is overwritten.
@@ -60,23 +105,42 @@ impl Turn<'_> {
         *header.last_chunk_mut::<OFFSET_LEN>()? = (start as u32).to_be_bytes();
         self.source.take(data);
         self.taken.end = end;
+        self.packets += 1;
+        self.left -= 1;
         Some(SentFrame::Stream { id: self.id, start, len: len as u32, fin: false })
     }
 
     /// What was taken.
     pub fn end(self) -> Taken {
-        Taken { id: self.id, range: self.taken, chunk: self.source.chunk() }
+        let Self { id, packets, taken: range, source, .. } = self;
+        Taken { id, range, packets, chunk: source.chunk() }
     }
 }
 
 impl Streams {
+    /// A train of up to so many packets begins: turns are as long as suits it. One that the last train cut
+    /// short goes on.
+    pub fn begin_train(&mut self, packets: usize) {
+        if let Some(id) = self.quantum.resize((packets / TURNS).clamp(1, TURN)) {
+            self.fresh.end_turn(id);
+        }
+    }
+
+    /// A stream had a part in so many packets. It is another's turn if that is as many as it may.
+    pub(super) fn pass_on(&mut self, id: StreamId, packets: usize) {
+        if self.quantum.spend(id, packets) {
+            self.urgent.end_turn(id);
+            self.fresh.end_turn(id);
+        }
+    }
+
     /// The turn of the stream that has waited longest with new data, if nothing goes before new data.
     pub fn turn(&mut self) -> Option<Turn<'_>> {
         if !self.urgent.is_empty() {
             return None;
         }
         let id = self.fresh.front()?;
-        let alone = self.fresh.is_alone();
+        let left = if self.fresh.is_alone() { usize::MAX } else { self.quantum.left(id) };
         let part = self.table.get(&id)?.send.as_ref()?;
         let Range { start, end } = part.fresh()?.range;
         let end = end.min(start.saturating_add(self.send_credit.available()));
@@ -88,12 +152,12 @@ impl Streams {
         }
         let (header, header_len) = StreamHeader::within(id);
         let source = part.buffer.source(start);
-        Some(Turn { id, alone, source, taken: start..start, limit, header, header_len })
+        Some(Turn { id, left, source, taken: start..start, packets: 0, limit, header, header_len })
     }
 
-    /// Accounts for what a turn took. If that is anything, it is another stream's turn.
+    /// Accounts for what a turn took. If that is all it may, it is another stream's turn.
     pub fn end_turn(&mut self, taken: Taken) {
-        let Taken { id, range, chunk } = taken;
+        let Taken { id, range, packets, chunk } = taken;
         if range.is_empty() {
             return;
         }
@@ -106,7 +170,7 @@ impl Streams {
         let outcome = self.send_credit.spend(len);
         debug_assert!(outcome.is_ok());
         self.refresh(id);
-        self.fresh.end_turn(id);
+        self.pass_on(id, packets);
         self.wake_writers();
     }
 }
@@ -147,14 +211,11 @@ mod tests {
     fn turns(streams: &mut Streams, size: usize, most: usize) -> Vec<Packet> {
         let mut packets = Vec::new();
         while let Some(mut turn) = streams.turn() {
-            let (alone, before) = (turn.is_alone(), packets.len());
+            let before = packets.len();
             while packets.len() < most {
                 let mut payload = vec![0; size];
                 let Some(frame) = turn.fill(&mut payload) else { break };
                 packets.push((payload, vec![frame]));
-                if !alone {
-                    break;
-                }
             }
             let taken = turn.end();
             streams.end_turn(taken);
@@ -191,10 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn with_several_streams_a_turn_is_one_packet_and_with_one_it_is_all_of_them() {
+    fn with_several_streams_a_turn_is_some_packets_of_a_long_train_and_with_one_it_is_all_of_them()
+    {
         let (mut streams, ids) = streams(1 << 20);
         for id in ids {
-            streams.write(id, &[7; 10_000]).unwrap();
+            streams.write(id, &[7; 20_000]).unwrap();
         }
         // The first frame of a stream has no offset: that is not for a turn.
         assert!(turns(&mut streams, 1000, 1).is_empty());
@@ -208,9 +270,16 @@ mod tests {
             });
             ids.collect::<Vec<_>>()
         };
+        streams.begin_train(45);
+        // The first turn is cut short, and goes on with the next train.
+        let mut packets = order(turns(&mut streams, 1000, 5));
+        streams.begin_train(45);
+        packets.extend(order(turns(&mut streams, 1000, 3 * TURN - 5)));
+        assert_eq!(packets, ids.map(|id| [id; TURN]).concat());
+        // Short trains leave a packet to each stream in turn.
+        streams.begin_train(7);
         let packets = order(turns(&mut streams, 1000, 6));
-        assert_eq!(packets[..3], packets[3..], "each in its turn");
-        assert!(ids.iter().all(|id| packets.contains(id)));
+        assert_eq!(packets, [ids, ids].concat());
         for id in &ids[1..] {
             streams.reset(*id, crate::error::AppCode(0)).unwrap();
         }

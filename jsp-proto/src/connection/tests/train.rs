@@ -72,7 +72,7 @@ fn a_train_is_what_single_packets_would_be() {
 }
 
 #[test]
-fn with_several_streams_each_packet_is_anothers() {
+fn several_streams_take_short_turns_and_get_the_same() {
     let (mut pair, book) = tapped();
     pair.run(MS(300));
     let ids = [0; 3].map(|_| pair.client.open_stream(Dir::Uni).unwrap());
@@ -95,5 +95,8 @@ fn with_several_streams_each_packet_is_anothers() {
         .take(120)
         .collect();
     assert_eq!(order.len(), 120);
-    assert!(order.windows(3).all(|w| w[0] != w[1] && w[0] != w[2]), "{order:?}");
+    let longest = order.chunk_by(|a, b| a == b).map(<[StreamId]>::len).max();
+    assert!(longest.is_some_and(|turn| turn <= 8), "{order:?}");
+    let shares = ids.map(|id| order.iter().filter(|other| **other == id).count());
+    assert!(shares.iter().all(|share| share.abs_diff(40) <= 8), "{shares:?}");
 }
