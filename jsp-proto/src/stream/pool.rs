@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// Most buffers that a pool keeps.
+/// Most rings that a pool keeps.
 const SPARES: usize = 256;
 
 /// Buffers of receive rings. It also knows how much memory all rings of the connection hold.
@@ -76,10 +76,12 @@ impl RingPool {
     }
 }
 
-/// Chunks that borrowed writes are copied into.
+/// Chunks that borrowed writes are copied into. Their sizes are powers of two; spares of each size are kept
+/// apart, so that any number of streams finds one in a few steps.
 #[derive(Debug)]
 pub(super) struct ChunkPool {
-    spare: Vec<Vec<u8>>,
+    /// By size, from the smallest. A connection at rest has none.
+    spare: Option<Box<[Vec<Vec<u8>>; Self::SIZES]>>,
     spare_bytes: usize,
     budget: usize,
 }
@@ -89,17 +91,24 @@ impl ChunkPool {
     const MIN: usize = 256;
     /// The largest chunk, in bytes.
     pub(super) const MAX: usize = 64 << 10;
+    /// How many sizes there are.
+    const SIZES: usize = (Self::MAX / Self::MIN).ilog2() as usize + 1;
 
     /// A pool that keeps at most `budget` bytes of spare chunks.
     pub(super) const fn new(budget: usize) -> Self {
-        Self { spare: Vec::new(), spare_bytes: 0, budget }
+        Self { spare: None, spare_bytes: 0, budget }
+    }
+
+    /// The place of the size that holds `bytes`, and less than twice as many.
+    fn place_of(bytes: usize) -> usize {
+        bytes.next_power_of_two().ilog2().saturating_sub(Self::MIN.ilog2()) as usize
     }
 
     /// An empty chunk with room for `want` bytes, or for [`Self::MAX`] if that is less.
     pub(super) fn take(&mut self, want: usize) -> Vec<u8> {
         let want = want.clamp(Self::MIN, Self::MAX);
-        if let Some(at) = self.spare.iter().rposition(|spare| spare.capacity() >= want) {
-            let spare = self.spare.swap_remove(at);
+        let fitting = self.spare.iter_mut().flat_map(|sizes| &mut sizes[Self::place_of(want)..]);
+        if let Some(spare) = fitting.filter_map(Vec::pop).next() {
             self.spare_bytes -= spare.capacity();
             return spare;
         }
@@ -113,16 +122,19 @@ impl ChunkPool {
 
     /// Takes a chunk back.
     pub(super) fn give(&mut self, mut chunk: Vec<u8>) {
-        if self.spare.len() < SPARES && self.spare_bytes + chunk.capacity() <= self.budget {
+        let size = Self::place_of(chunk.capacity());
+        if self.spare_bytes + chunk.capacity() <= self.budget
+            && let Some(spare) = self.spare.get_or_insert_default().get_mut(size)
+        {
             chunk.clear();
             self.spare_bytes += chunk.capacity();
-            self.spare.push(chunk);
+            spare.push(chunk);
         }
     }
 
     /// Gives every spare back to the allocator.
     pub(super) fn shrink(&mut self) {
-        self.spare = Vec::new();
+        self.spare = None;
         self.spare_bytes = 0;
     }
 }
@@ -173,6 +185,20 @@ mod tests {
         let again = pool.take(500);
         assert_eq!((again.as_ptr(), again.len()), (at, 0));
         pool.give(Vec::with_capacity(2 * ChunkPool::MAX));
-        assert_eq!(pool.spare_bytes, 0);
+        assert_eq!(pool.bytes(), 0);
+    }
+
+    #[test]
+    fn any_number_of_chunks_is_recycled_within_the_budget() {
+        let mut pool = ChunkPool::new(1000 * ChunkPool::MIN);
+        let chunks: Vec<_> = (0..1001).map(|_| pool.take(1)).collect();
+        let first = chunks[999].as_ptr();
+        for chunk in chunks {
+            pool.give(chunk);
+        }
+        assert_eq!(pool.bytes(), 1000 * ChunkPool::MIN);
+        assert_eq!(pool.take(2 * ChunkPool::MIN).capacity(), 2 * ChunkPool::MIN);
+        let again = pool.take(ChunkPool::MIN);
+        assert_eq!(again.as_ptr(), first);
     }
 }
