@@ -96,15 +96,14 @@ impl SendBuffer {
     /// Appends a copy of `data`.
     pub(super) fn write(&mut self, mut data: &[u8], pool: &mut ChunkPool) {
         while !data.is_empty() {
-            let (capacity, room) = match self.chunks.back() {
-                Some(Chunk { data: Data::Own(own), .. }) => {
-                    (own.capacity(), own.capacity() - own.len())
-                }
-                _ => (0, 0),
+            let room = match self.chunks.back() {
+                Some(Chunk { data: Data::Own(own), .. }) => own.capacity() - own.len(),
+                _ => 0,
             };
             if room == 0 {
-                // Chunks double, so that a stream with little to say holds little.
-                let own = pool.take(data.len().max(2 * capacity));
+                // A chunk is as large as all that is kept: chunks are few, and a stream with little
+                // under way holds little, however long it lives.
+                let own = pool.take(data.len().max(self.len() as usize));
                 self.chunks.push_back(Chunk { start: self.end, data: Data::Own(own) });
             } else if let Some(Chunk { data: Data::Own(own), .. }) = self.chunks.back_mut() {
                 let (now, later) = data.split_at(room.min(data.len()));
