@@ -132,7 +132,7 @@ impl Many {
         let mut many = Self { curve, net, flows, at: 0 };
         // Everyone had a turn, and windows have grown.
         let first = match curve {
-            Curve::Streams => 2 * many.ahead(),
+            Curve::Streams => 4 * many.ahead(),
             Curve::Busy => (n as u64) << 17,
             Curve::Idle => 4 << 20,
         };
@@ -260,11 +260,20 @@ fn show(curve: Curve) {
             "#".repeat((slower * 20.0) as usize),
         );
         if (curve, n) == (Curve::Streams, 10_000) {
-            let verdict = if slower <= BAR { "within" } else { "beyond" };
-            println!("ratio {slower:.2} at 10,000: {verdict} the bar of {BAR}");
+            judge("nanoseconds", slower);
+            if let Some(more) = more {
+                judge("instructions", more);
+            }
         }
         first = first.or(Some(point));
     }
+}
+
+/// Says whether the bar is kept. Instructions tell what the engine does; nanoseconds, what memory takes that
+/// no cache holds, too.
+fn judge(what: &str, ratio: f64) {
+    let verdict = if ratio <= BAR { "within" } else { "beyond" };
+    println!("{what}: {ratio:.2} times at 10,000, {verdict} the bar of {BAR}");
 }
 
 fn cell(value: Option<String>) -> String {
