@@ -36,6 +36,7 @@ mod input;
 mod memory;
 mod output;
 mod pool;
+mod quantum;
 mod queue;
 mod ranges;
 mod recv;

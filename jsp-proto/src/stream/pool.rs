@@ -107,8 +107,9 @@ impl ChunkPool {
     /// An empty chunk with room for `want` bytes, or for [`Self::MAX`] if that is less.
     pub(super) fn take(&mut self, want: usize) -> Vec<u8> {
         let want = want.clamp(Self::MIN, Self::MAX);
-        let fitting = self.spare.iter_mut().flat_map(|sizes| &mut sizes[Self::place_of(want)..]);
-        if let Some(spare) = fitting.filter_map(Vec::pop).next() {
+        let mut fitting =
+            self.spare.iter_mut().flat_map(|sizes| &mut sizes[Self::place_of(want)..]);
+        if let Some(spare) = fitting.find_map(Vec::pop) {
             self.spare_bytes -= spare.capacity();
             return spare;
         }

@@ -16,50 +16,6 @@ use core::ops::Range;
 /// Bytes of a frame's offset, at the end of its header.
 const OFFSET_LEN: usize = 4;
 
-/// The most packets that a stream fills before it is another's turn. Whatever a packet touches of its
-/// stream's state, at both ends, then serves several.
-const TURN: usize = 8;
-/// Turns that a train has at least. The pacer keeps trains short on a slow path: there each packet is
-/// another stream's.
-const TURNS: usize = 4;
-
-/// Whose turn it is, and how many packets of it are used; without any, it is nobody's yet.
-#[derive(Debug)]
-pub(super) struct Quantum {
-    of: StreamId,
-    used: u8,
-    /// Packets of a turn.
-    len: u8,
-}
-
-impl Default for Quantum {
-    fn default() -> Self {
-        Self { of: StreamId(0), used: 0, len: 1 }
-    }
-}
-
-impl Quantum {
-    fn left(&self, id: StreamId) -> usize {
-        usize::from(if self.of == id { self.len - self.used } else { self.len })
-    }
-
-    /// `id` filled so many packets: more than a turn's, if it was alone. Returns whether its turn is over.
-    fn spend(&mut self, id: StreamId, packets: usize) -> bool {
-        let len = usize::from(self.len);
-        let used = len - self.left(id) + packets;
-        (self.of, self.used) = (id, (used % len) as u8);
-        used >= len
-    }
-
-    /// Turns are shorter or longer from now on. Returns whose is over by that.
-    fn resize(&mut self, len: usize) -> Option<StreamId> {
-        self.len = len as u8;
-        let over = self.used >= self.len;
-        self.used = if over { 0 } else { self.used };
-        over.then_some(self.of)
-    }
-}
-
 /// See the module's documentation.
 #[derive(Debug)]
 pub struct Turn<'a> {
@@ -121,7 +77,7 @@ impl Streams {
     /// A train of up to so many packets begins: turns are as long as suits it. One that the last train cut
     /// short goes on.
     pub fn begin_train(&mut self, packets: usize) {
-        if let Some(id) = self.quantum.resize((packets / TURNS).clamp(1, TURN)) {
+        if let Some(id) = self.quantum.begin_train(packets) {
             self.fresh.end_turn(id);
         }
     }
@@ -177,6 +133,7 @@ impl Streams {
 
 #[cfg(test)]
 mod tests {
+    use super::super::quantum::TURN;
     use super::*;
     use crate::ids::{Dir, Side};
     use crate::stream::StreamConfig;
@@ -256,7 +213,7 @@ mod tests {
     {
         let (mut streams, ids) = streams(1 << 20);
         for id in ids {
-            streams.write(id, &[7; 20_000]).unwrap();
+            streams.write(id, &vec![7; 20_000]).unwrap();
         }
         // The first frame of a stream has no offset: that is not for a turn.
         assert!(turns(&mut streams, 1000, 1).is_empty());
