@@ -8,6 +8,7 @@
 //! | `streams`, `busy`, `idle` | these curves, not all |
 //! | `max=10000` | how far they go |
 //! | `times` | no instructions |
+//! | `json=FILE` | also writes what it found there |
 //! | `only=streams n=100 mib=8` | one point and nothing else, for a profiler |
 
 #[path = "../tests/support/bulk.rs"]
@@ -20,6 +21,7 @@ mod engine;
 
 use bulk::{Ends, bulk};
 use common::callgrind::{self, Cost};
+use common::report::Report;
 use common::{PACKET, Shielding, argument, cpu_per_unit, flag, median, number};
 use counting::{Counting, live};
 use engine::Net;
@@ -218,12 +220,14 @@ fn main() {
         println!("{}", many.transfer(number("mib", 8) << 20));
         return;
     }
+    let mut report = Report::new("curve");
     let some = Curve::ALL.iter().any(|curve| flag(curve.name()));
     for curve in Curve::ALL {
         if !some || flag(curve.name()) {
-            show(curve);
+            report_on(&show(curve), curve, &mut report);
         }
     }
+    report.write();
 }
 
 /// One point.
@@ -235,7 +239,7 @@ struct Point {
 }
 
 /// Measures and prints a curve.
-fn show(curve: Curve) {
+fn show(curve: Curve) -> Vec<Point> {
     println!("\n{}: cost of a packet", curve.title());
     println!(
         "{:>8} {:>8} {:>6} {:>8} {:>6} {:>10}",
@@ -243,10 +247,10 @@ fn show(curve: Curve) {
     );
     let [end, counted] = curve.ends();
     let end = end.min(number("max", end as u64) as usize);
-    let mut first: Option<Point> = None;
+    let mut points: Vec<Point> = Vec::new();
     for n in (0..).map(|power| 10_usize.pow(power)).take_while(|n| *n <= end) {
         let point = measure(curve, n, n <= counted && !flag("times"));
-        let one = first.as_ref().unwrap_or(&point);
+        let one = points.first().unwrap_or(&point);
         let slower = point.nanoseconds / one.nanoseconds;
         let more = point.instructions.zip(one.instructions).map(|(all, one)| all / one);
         println!(
@@ -265,8 +269,20 @@ fn show(curve: Curve) {
                 judge("instructions", more);
             }
         }
-        first = first.or(Some(point));
+        points.push(point);
     }
+    points
+}
+
+fn report_on(points: &[Point], curve: Curve, report: &mut Report) {
+    let mut row = |unit: &str, value: fn(&Point) -> Option<f64>| {
+        let values: Vec<_> =
+            points.iter().filter_map(|point| Some((point.n.to_string(), value(point)?))).collect();
+        let values: Vec<_> = values.iter().map(|(n, value)| (n.as_str(), *value)).collect();
+        report.row(curve.title(), unit, &values);
+    };
+    row("ns for a packet", |point| Some(point.nanoseconds));
+    row("instructions for a packet", |point| point.instructions);
 }
 
 /// Says whether the bar is kept. Instructions tell what the engine does; nanoseconds, what memory takes that

@@ -35,7 +35,9 @@ impl Report {
             .map_or_else(|_| Map::new(), |old| serde_json::from_slice(&old).unwrap());
         all.insert("machine".into(), machine().into());
         let rows = all.entry(self.bench).or_insert_with(|| json!([])).as_array_mut().unwrap();
-        rows.retain(|old| !self.rows.iter().any(|new| new["what"] == old["what"]));
+        rows.retain(|old| {
+            !self.rows.iter().any(|new| new["what"] == old["what"] && new["unit"] == old["unit"])
+        });
         rows.extend(self.rows);
         fs::write(path, serde_json::to_string_pretty(&all).unwrap() + "\n").unwrap();
     }
