@@ -13,6 +13,7 @@ use counting::{Counting, calls};
 use engine::Pair;
 use jsp_proto::crypto::rustcrypto::RustCrypto;
 use jsp_proto::crypto::{Provider, Suite};
+use jsp_proto::stream::StreamConfig;
 use std::sync::Arc;
 
 #[global_allocator]
@@ -36,6 +37,18 @@ fn a_steady_transfer_allocates_nothing_per_packet() {
         assert!(packets > 20_000, "{packets} packets");
         assert_eq!(allocations, 0, "{suite}: over {packets} packets");
     }
+}
+
+#[test]
+fn a_writer_that_keeps_a_small_buffer_full_allocates_nothing() {
+    let provider: Arc<dyn Provider> = Arc::new(RustCrypto);
+    let streams = StreamConfig { send_buffer: 256 << 10, ..StreamConfig::default() };
+    let mut pair = Pair::with_streams(&provider, Suite::Aes256Gcm, 1452, streams);
+    let data = [7; 16 << 10];
+    bulk(&mut pair, &data, 64 << 20);
+    let before = calls();
+    let packets = bulk(&mut pair, &data, 32 << 20);
+    assert_eq!(calls() - before, 0, "over {packets} packets");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Echo latency over loopback: 64 bytes there and back, one request at a time, client and server each
-//! on a thread of its own; ours beside quinn, TLS over TCP and UDP without a protocol, in alternating
-//! rounds of one run.
+//! on a thread of its own; ours beside quinn, TLS over TCP and UDP without a protocol, on plain sockets
+//! (`raw`) and on sockets as our drivers have them (`bare`), in alternating rounds of one run.
 //!
 //! *Sleeping*, a side that waits leaves the processor to others, so wake-ups are most of what is
 //! measured. *Spinning*, it does not: that needs two cores that nobody else wants.
@@ -12,6 +12,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bare;
 mod mio;
 mod ours;
 mod quinn;
@@ -40,6 +41,7 @@ struct Contender {
 
 const SLEEPING: &[Contender] = &[
     Contender { name: "raw", run: raw::sleeping, bar: None },
+    Contender { name: "bare", run: bare::sleeping, bar: None },
     Contender { name: "mio", run: mio::sleeping, bar: Some(("raw", 1.08)) },
     Contender { name: "tokio", run: ours::sleeping, bar: Some(("quinn", 0.95)) },
     Contender { name: "quinn", run: quinn::round, bar: None },
@@ -48,6 +50,7 @@ const SLEEPING: &[Contender] = &[
 
 const SPINNING: &[Contender] = &[
     Contender { name: "raw", run: raw::spinning, bar: None },
+    Contender { name: "bare", run: bare::spinning, bar: None },
     Contender { name: "mio", run: mio::spinning, bar: Some(("raw", 1.6)) },
     Contender { name: "tokio", run: ours::spinning, bar: None },
 ];

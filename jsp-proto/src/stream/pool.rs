@@ -95,8 +95,14 @@ impl ChunkPool {
     const SIZES: usize = (Self::MAX / Self::MIN).ilog2() as usize + 1;
 
     /// A pool that keeps at most `budget` bytes of spare chunks.
-    pub(super) const fn new(budget: usize) -> Self {
+    const fn with_budget(budget: usize) -> Self {
         Self { spare: None, spare_bytes: 0, budget }
+    }
+
+    /// A pool that keeps what a send buffer of so many bytes needs.
+    pub(super) fn new(send_buffer: usize) -> Self {
+        // A full buffer may begin in the middle of a chunk, and end in another's.
+        Self::with_budget(send_buffer + (2 * Self::MAX).min(send_buffer / 2))
     }
 
     /// The place of the size that holds `bytes`, and less than twice as many.
@@ -177,7 +183,7 @@ mod tests {
 
     #[test]
     fn chunks_are_recycled_empty() {
-        let mut pool = ChunkPool::new(ChunkPool::MAX);
+        let mut pool = ChunkPool::with_budget(ChunkPool::MAX);
         let mut chunk = pool.take(1000);
         assert_eq!(chunk.capacity(), 1024);
         chunk.extend_from_slice(b"old");
@@ -191,7 +197,7 @@ mod tests {
 
     #[test]
     fn any_number_of_chunks_is_recycled_within_the_budget() {
-        let mut pool = ChunkPool::new(1000 * ChunkPool::MIN);
+        let mut pool = ChunkPool::with_budget(1000 * ChunkPool::MIN);
         let chunks: Vec<_> = (0..1001).map(|_| pool.take(1)).collect();
         let first = chunks[999].as_ptr();
         for chunk in chunks {

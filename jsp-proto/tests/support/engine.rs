@@ -250,15 +250,24 @@ pub(crate) struct Pair {
 impl Pair {
     /// A pair whose handshake is complete, with datagrams of `mtu` bytes.
     pub(crate) fn connect(provider: &Arc<dyn Provider>, suite: Suite, mtu: u16) -> Self {
-        let transport = TransportConfig {
-            mtu: MtuConfig::fixed(mtu),
-            streams: StreamConfig {
-                stream_window: 8 << 20,
-                connection_window: 8 << 20,
-                ..StreamConfig::default()
-            },
-            ..TransportConfig::default()
+        let window = 8 << 20;
+        let streams = StreamConfig {
+            stream_window: window,
+            connection_window: window,
+            ..StreamConfig::default()
         };
+        Self::with_streams(provider, suite, mtu, streams)
+    }
+
+    /// The same, with limits of one's own.
+    pub(crate) fn with_streams(
+        provider: &Arc<dyn Provider>,
+        suite: Suite,
+        mtu: u16,
+        streams: StreamConfig,
+    ) -> Self {
+        let transport =
+            TransportConfig { mtu: MtuConfig::fixed(mtu), streams, ..TransportConfig::default() };
         let mut net = Net::new(provider, suite, transport);
         let index = net.connect();
         let stream = net.client.connections[index].open_stream(Dir::Uni).expect("a stream");
