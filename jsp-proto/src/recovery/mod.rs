@@ -23,6 +23,7 @@ mod ring;
 mod sent;
 mod space;
 mod spaces;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -35,9 +36,9 @@ pub use ring::{CAPACITY, FRAME_CAPACITY};
 pub use train::SentTrain;
 
 use crate::error::{Code, TransportError};
-use crate::ids::{Ecn, PacketNumber, Side, Space};
+use crate::ids::{PacketNumber, Side, Space};
 use crate::planted::{self, Bug};
-use crate::record::{AckSample, CongestionEvent, Held, SentFrame, SentPacket};
+use crate::record::{AckSample, Held, SentFrame, SentPacket};
 use crate::rng::Rng;
 use crate::rtt::Rtt;
 use crate::time::{Duration, Time, nanos};
@@ -45,9 +46,10 @@ use crate::wire::frame::{AckFrame, kind};
 use loss::Reordering;
 use pto::Backoff;
 use rate::DeliveryRate;
-use sent::{Fate, Sent, Snapshot};
+use sent::{Fate, Sent};
 use space::SpaceState;
 use spaces::Spaces;
+use sums::{Gathered, Tally};
 
 /// Packets that a probe timeout may send beyond the congestion window (RFC 9002, section 6.2.4).
 const PROBES: u8 = 2;
@@ -517,108 +519,5 @@ impl Recovery {
         self.in_flight = self.in_flight.saturating_sub(state.bytes);
         state.forget();
         self.backoff.reset();
-    }
-}
-
-/// The packets that one ACK newly acknowledges.
-#[derive(Default)]
-struct Gathered {
-    newest: Option<Newest>,
-    packets: u32,
-    bytes: u64,
-    ack_eliciting: bool,
-    largest_size: u16,
-    mtu_probe: Option<u16>,
-    ect0: u64,
-    spurious: bool,
-    outstanding: Outstanding,
-}
-
-/// The last that was sent of them.
-#[derive(Clone, Copy)]
-struct Newest {
-    number: PacketNumber,
-    time: Time,
-    snapshot: Snapshot,
-}
-
-/// Those of them that were outstanding.
-struct Outstanding {
-    bytes: u64,
-    eliciting: u64,
-    /// The largest number there is, if there are none.
-    lowest: u64,
-}
-
-impl Default for Outstanding {
-    fn default() -> Self {
-        Self { bytes: 0, eliciting: 0, lowest: u64::MAX }
-    }
-}
-
-impl Gathered {
-    /// Adds a packet; they come largest first.
-    fn add(&mut self, number: u64, sent: &Sent) {
-        if self.newest.is_none() {
-            let (number, Sent { time, snapshot, .. }) = (PacketNumber(number), *sent);
-            self.newest = Some(Newest { number, time, snapshot });
-        }
-        self.packets += 1;
-        self.bytes += u64::from(sent.size);
-        if sent.fate == Fate::Outstanding {
-            self.outstanding.bytes += u64::from(sent.size);
-            self.outstanding.eliciting += u64::from(sent.ack_eliciting);
-            // Ranges descend, so the last is the lowest.
-            self.outstanding.lowest = number;
-        }
-        self.ack_eliciting |= sent.ack_eliciting;
-        self.ect0 += u64::from(sent.ecn == Ecn::Ect0);
-        if sent.mtu_probe {
-            self.mtu_probe = Some(sent.size);
-        } else {
-            self.largest_size = self.largest_size.max(sent.size);
-        }
-    }
-}
-
-/// The packets that are declared lost together.
-#[derive(Default)]
-struct Tally {
-    report: LossReport,
-    newest: Option<Time>,
-    persistent: bool,
-}
-
-impl Tally {
-    fn is_empty(&self) -> bool {
-        self.report.is_empty()
-    }
-
-    fn add(&mut self, sent: &Sent) {
-        if sent.mtu_probe {
-            self.report.mtu_probe = Some(sent.size);
-            return;
-        }
-        let report = &mut self.report;
-        report.packets += 1;
-        report.ecn += u32::from(sent.ecn == Ecn::Ect0);
-        if sent.size > 0 {
-            report.bytes += u64::from(sent.size);
-            report.smallest =
-                if report.smallest == 0 { sent.size } else { report.smallest.min(sent.size) };
-            self.newest = self.newest.max(Some(sent.time));
-        }
-    }
-
-    fn report(self, now: Time, in_flight: u64) -> LossReport {
-        let congestion = self.newest.map(|sent| CongestionEvent {
-            now,
-            sent,
-            lost: self.report.bytes,
-            in_flight,
-            persistent: self.persistent,
-            ecn: false,
-        });
-        LossReport { congestion, ..self.report }
     }
 }

@@ -1,6 +1,7 @@
 //! What recovery promises, told through its public face.
 
 use super::*;
+use crate::ids::Ecn;
 use crate::rng::Seed;
 use crate::wire::frame::{AckFrame, Frame, Frames};
 use alloc::vec::Vec;
