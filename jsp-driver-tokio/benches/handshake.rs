@@ -2,7 +2,7 @@
 //! ours (X-Wing, Ed25519 and ML-DSA-65) and quinn's (X25519MLKEM768, Ed25519 certificate), in
 //! alternating rounds of one run.
 //!
-//! `cargo bench -p jsp-driver-tokio --bench handshake -- [handshakes=200] [rounds=5] [json=FILE]`
+//! `cargo bench -p jsp-driver-tokio --bench handshake -- [handshakes=200] [rounds=21] [json=FILE]`
 #![allow(clippy::unwrap_used)] // A bench that cannot run says so by failing.
 
 mod common;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 fn main() {
     let handshakes = argument("handshakes", 200);
-    let rounds = argument("rounds", 5);
+    let rounds = argument("rounds", 21);
     let mut report = Report::new("handshake");
     println!("full handshakes, microseconds of processor time, both sides together");
     println!("{:>24} {:>8} {:>8} {:>8}", "", "ours", "quinn", "ratio");
