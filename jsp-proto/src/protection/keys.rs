@@ -136,21 +136,11 @@ impl SealKey {
         number_at: usize,
         number_len: usize,
     ) {
-        if self.try_seal(path, number, packet, number_at, number_len).is_none() {
+        let sample = self.try_seal_bare(path, number, packet, number_at, number_len);
+        let mask = sample.map(|sample| Mask::from(self.header.mask(&sample)));
+        if mask.and_then(|mask| mask.apply(packet, number_at, number_len)).is_none() {
             wipe(packet, number_at, number_len);
         }
-    }
-
-    fn try_seal(
-        &self,
-        path: PathId,
-        number: PacketNumber,
-        packet: &mut [u8],
-        number_at: usize,
-        number_len: usize,
-    ) -> Option<()> {
-        let sample = self.try_seal_bare(path, number, packet, number_at, number_len)?;
-        Mask::from(self.header.mask(&sample)).apply(packet, number_at, number_len)
     }
 
     /// Seals a packet as [`seal`](Self::seal) does, but leaves its header without protection. Returns the
